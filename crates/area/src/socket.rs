@@ -1,0 +1,127 @@
+//! The area's socket: one datagram with at most one descriptor.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+};
+
+use crate::message::MAX_MESSAGE_LEN;
+use crate::{Error, ErrorKind, Result};
+
+/// Subscribers that may wait to be let in while the owner restarts.
+const BACKLOG: i32 = 128;
+
+/// Room for descriptors on receipt: more than the one that is allowed, so that a second one is seen and refused.
+const DESCRIPTOR_ROOM: usize = 4;
+
+/// Makes an area: a listening socket at `path` with the given file mode.
+///
+/// The supervisor makes it and passes it to each owner in turn, so that it outlives them.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if the path is taken, too long for a socket address, or its folder is not there.
+pub fn listen(path: &Path, mode: u32) -> Result<OwnedFd> {
+    let failed = |e: Errno| Error::io(format!("failed to make the area `{}`", path.display()), e);
+    let address = SocketAddrUnix::new(path).map_err(failed)?;
+    let listener = socket().map_err(failed)?;
+    rustix::net::bind(&listener, &address).map_err(failed)?;
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(failed)?;
+    rustix::net::listen(&listener, BACKLOG).map_err(failed)?;
+    Ok(listener)
+}
+
+fn socket() -> std::result::Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+}
+
+pub(crate) fn connect(path: &Path) -> Result<OwnedFd> {
+    let failed = |e: Errno| {
+        let error = Error::io(format!("failed to reach the area `{}`", path.display()), e);
+        let nobody = matches!(e, Errno::NOENT | Errno::CONNREFUSED | Errno::AGAIN);
+        if nobody { error.with_kind(ErrorKind::NoOwner) } else { error }
+    };
+    let address = SocketAddrUnix::new(path).map_err(failed)?;
+    let stream = socket().map_err(failed)?;
+    rustix::net::connect(&stream, &address).map_err(failed)?;
+    Ok(stream)
+}
+
+/// Sends one message without waiting.
+pub(crate) fn send(
+    socket: BorrowedFd<'_>,
+    message: &[u8],
+    descriptor: Option<BorrowedFd<'_>>,
+) -> std::result::Result<(), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = descriptor.map(|d| [d]);
+    if let Some(descriptors) = &descriptors {
+        let fits = ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        debug_assert!(fits, "the buffer is made for one descriptor");
+    }
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    rustix::net::sendmsg(socket, &[IoSlice::new(message)], &mut ancillary, flags)?;
+    Ok(())
+}
+
+/// What came in one datagram.
+#[derive(Debug)]
+pub(crate) struct Received {
+    buffer: [u8; MAX_MESSAGE_LEN + 1],
+    len: usize,
+    pub(crate) descriptor: Option<OwnedFd>,
+}
+
+impl Received {
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+}
+
+/// Receives one message without waiting; `None` at the end of the connection.
+///
+/// Descriptors beyond the first are closed and the message is refused.
+pub(crate) fn receive(
+    socket: BorrowedFd<'_>,
+) -> std::result::Result<Option<Received>, ReceiveError> {
+    let mut buffer = [0; MAX_MESSAGE_LEN + 1];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTOR_ROOM))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let answer = rustix::net::recvmsg(
+        socket.as_fd(),
+        &mut [IoSliceMut::new(&mut buffer)],
+        &mut ancillary,
+        flags,
+    )
+    .map_err(ReceiveError::Io)?;
+    let mut descriptors: Vec<OwnedFd> = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            descriptors.extend(received);
+        }
+    }
+    if descriptors.len() > 1 || answer.flags.contains(ReturnFlags::CTRUNC) {
+        return Err(ReceiveError::TooManyDescriptors);
+    }
+    if answer.bytes == 0 && descriptors.is_empty() {
+        return Ok(None);
+    }
+    // A longer datagram fills the buffer's last byte, and no kind of message has that length.
+    Ok(Some(Received { buffer, len: answer.bytes, descriptor: descriptors.pop() }))
+}
+
+/// Why a datagram could not be had.
+#[derive(Debug)]
+pub(crate) enum ReceiveError {
+    Io(Errno),
+    TooManyDescriptors,
+}

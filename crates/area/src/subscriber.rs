@@ -1,0 +1,124 @@
+//! Receiving from an area.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::message::{self, OwnerMessage, State};
+use crate::socket::{self, ReceiveError};
+use crate::{Error, ErrorKind, Frame, Result};
+
+/// What a subscriber is told.
+#[derive(Debug)]
+pub enum Event {
+    /// The newest frame; it used up one credit.
+    Frame {
+        /// The frame, its seals and size checked.
+        frame: Frame,
+        /// Frames published since the last one that came here, and not sent.
+        missed: u64,
+    },
+    /// What the owner says of its source; comes first after connecting, and when it changes.
+    State(State),
+    /// The owner has gone. Its area may have a new one: connect again.
+    Closed,
+}
+
+/// One connection to an area. Dropping it ends the subscription.
+///
+/// It polls readable ([`AsFd`]) when [`try_receive`](Self::try_receive) has something.
+#[derive(Debug)]
+pub struct Subscriber {
+    socket: OwnedFd,
+    last_sequence: u64,
+}
+
+impl Subscriber {
+    /// Connects to the area at `path`. Nothing comes before [`grant`](Self::grant), but its state.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoOwner`] if nothing listens there, or more wait there than may; else [`ErrorKind::Io`].
+    pub fn connect(path: &Path) -> Result<Self> {
+        Ok(Self { socket: socket::connect(path)?, last_sequence: 0 })
+    }
+
+    /// Grants credit for `frames` more, at most [`MAX_CREDIT`](crate::MAX_CREDIT) in all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`]; a connection that has ended is no error here, [`Event::Closed`] tells it.
+    pub fn grant(&mut self, frames: u32) -> Result<()> {
+        match socket::send(self.socket.as_fd(), &message::encode_credit(frames), None) {
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(e) => Err(Error::io("failed to grant credit", e)),
+        }
+    }
+
+    /// Receives what is there; `None` if there is nothing now. Never waits.
+    ///
+    /// # Errors
+    /// What the owner sent is not believed: [`ErrorKind::InvalidMessage`], [`ErrorKind::WrongVersion`],
+    /// [`ErrorKind::WrongDescriptors`], [`ErrorKind::NotSealed`], [`ErrorKind::TooShort`], [`ErrorKind::TooLarge`].
+    /// Drop the subscriber then. [`ErrorKind::Io`] if the kernel refuses.
+    pub fn try_receive(&mut self) -> Result<Option<Event>> {
+        let received = match socket::receive(self.socket.as_fd()) {
+            Ok(Some(received)) => received,
+            Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET)) => return Ok(Some(Event::Closed)),
+            Err(ReceiveError::Io(Errno::AGAIN | Errno::INTR)) => return Ok(None),
+            Err(ReceiveError::Io(e)) => return Err(Error::io("failed to receive a frame", e)),
+            Err(ReceiveError::TooManyDescriptors) => return Err(wrong_descriptors("several")),
+        };
+        let descriptor_less = match message::decode_owner(received.message())? {
+            OwnerMessage::Frame { info, missed } => {
+                let Some(memfd) = received.descriptor else { return Err(wrong_descriptors("no")) };
+                if info.sequence <= self.last_sequence {
+                    let text = format!("frame {} came after {}", info.sequence, self.last_sequence);
+                    return Err(Error::new(ErrorKind::InvalidMessage, text));
+                }
+                let frame = Frame::receive(info, memfd)?;
+                self.last_sequence = info.sequence;
+                return Ok(Some(Event::Frame { frame, missed }));
+            }
+            OwnerMessage::State(state) => Event::State(state),
+        };
+        match received.descriptor {
+            None => Ok(Some(descriptor_less)),
+            Some(_) => Err(Error::new(ErrorKind::WrongDescriptors, "a state message with a descriptor")),
+        }
+    }
+
+    /// Waits at most `timeout` for something to receive; `None` when the time is over.
+    ///
+    /// # Errors
+    /// As [`try_receive`](Self::try_receive).
+    pub fn receive(&mut self, timeout: Duration) -> Result<Option<Event>> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(event) = self.try_receive()? {
+                return Ok(Some(event));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let left = Timespec::try_from(left)
+                .map_err(|_| Error::io("failed to wait for a frame", Errno::INVAL))?;
+            match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&left)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(e) => return Err(Error::io("failed to wait for a frame", e)),
+            }
+        }
+    }
+}
+
+fn wrong_descriptors(how_many: &str) -> Error {
+    Error::new(ErrorKind::WrongDescriptors, format!("a frame message with {how_many} descriptors"))
+}
+
+impl AsFd for Subscriber {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,10 @@
+//! Eyelet: one camera, one copy, any number of viewers.
+//!
+//! One executable, several roles: the [`supervisor`] owns the sockets and every child; [`capture`] puts frames into an
+//! area; [`serve`] sends them to viewers; [`app`] lets a few lines of the user's language decide what a viewer gets.
+//! ARCHITECTURE.md follows one frame through them.
+
+pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod error;

@@ -1,0 +1,2 @@
+//! Starts what the command line asks for.
+fn main() {}
