@@ -1,0 +1,61 @@
+//! The developer's commands: `cargo xtask NAME`, the same here and in CI.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool: results go to standard output, progress to standard error"
+)]
+
+mod command;
+mod packages;
+mod vm;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// One command: its name, a line for the help, and what it does with the arguments after the name.
+struct Task {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<ExitCode>,
+}
+
+const TASKS: &[Task] = &[Task {
+    name: "vm",
+    about: "scenarios with the kernel's own V4L2 drivers in a virtual machine",
+    run: vm::run,
+}];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (name, rest) = match arguments.split_first() {
+        Some((name, rest)) => (name.as_str(), rest),
+        None => ("", arguments.as_slice()),
+    };
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("usage: cargo xtask NAME [argument...]");
+        for task in TASKS {
+            eprintln!("  {:<8} {}", task.name, task.about);
+        }
+        return ExitCode::from(2);
+    };
+    (task.run)(rest).unwrap_or_else(|problem| {
+        eprintln!("xtask {name}: {problem:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The workspace's folder.
+fn workspace_root() -> PathBuf {
+    // cargo sets the variable for whatever it runs; a copied executable falls back to where it was built.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.parent().map_or_else(|| manifest.clone(), Path::to_path_buf)
+}
+
+/// Where cargo puts what it builds, and these commands what they fetch.
+fn target_folder() -> PathBuf {
+    let root = workspace_root();
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
+}
