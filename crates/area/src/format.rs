@@ -31,11 +31,15 @@ impl FourCc {
     #[must_use]
     pub fn packed_len(self, width: u32, height: u32) -> Option<u64> {
         let (width, height) = (u64::from(width), u64::from(height));
+        // Saturating: a driver or a caller may state any two numbers.
         match self {
-            Self::YUYV | Self::UYVY => Some(width.div_ceil(2) * 4 * height),
-            Self::NV12 => Some(width * height + width.div_ceil(2) * 2 * height.div_ceil(2)),
+            Self::YUYV | Self::UYVY => Some((width.div_ceil(2) * 4).saturating_mul(height)),
+            Self::NV12 => {
+                let chroma = (width.div_ceil(2) * 2).saturating_mul(height.div_ceil(2));
+                Some((width * height).saturating_add(chroma))
+            }
             Self::GREY => Some(width * height),
-            Self::RGB24 => Some(width * 3 * height),
+            Self::RGB24 => Some((width * 3).saturating_mul(height)),
             _ => None,
         }
     }
@@ -44,9 +48,9 @@ impl FourCc {
     #[must_use]
     pub fn packed_stride(self, width: u32) -> u32 {
         match self {
-            Self::YUYV | Self::UYVY => width.div_ceil(2) * 4,
+            Self::YUYV | Self::UYVY => width.div_ceil(2).saturating_mul(4),
             Self::NV12 | Self::GREY => width,
-            Self::RGB24 => width * 3,
+            Self::RGB24 => width.saturating_mul(3),
             _ => 0,
         }
     }
@@ -202,6 +206,14 @@ mod tests {
         assert_eq!(FourCc::GREY.packed_len(3, 2), Some(6));
         assert_eq!(FourCc::RGB24.packed_len(5, 2), Some(30));
         assert_eq!(FourCc::MJPEG.packed_len(640, 480), None);
+    }
+
+    #[test]
+    fn no_size_overflows() {
+        for fourcc in [FourCc::YUYV, FourCc::UYVY, FourCc::NV12, FourCc::GREY, FourCc::RGB24] {
+            assert!(fourcc.packed_len(u32::MAX, u32::MAX).unwrap() > 1 << 60);
+            assert!(fourcc.packed_stride(u32::MAX) >= u32::MAX - 1);
+        }
     }
 
     #[test]

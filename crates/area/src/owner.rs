@@ -270,7 +270,7 @@ impl Subscription {
     /// Reads all credit that came; false when the subscriber has left.
     fn hear(&mut self) -> Result<bool> {
         loop {
-            let received = match socket::receive(self.socket.as_fd()) {
+            let received = match socket::receive_without_descriptor(self.socket.as_fd()) {
                 Ok(Some(received)) => received,
                 Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET | Errno::PIPE)) => return Ok(false),
                 Err(ReceiveError::Io(Errno::AGAIN)) => return Ok(true),

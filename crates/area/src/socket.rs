@@ -86,15 +86,32 @@ impl Received {
     }
 }
 
-/// Receives one message without waiting; `None` at the end of the connection.
+/// Receives one message with at most one descriptor, without waiting; `None` at the end of the connection.
 ///
-/// Descriptors beyond the first are closed and the message is refused.
-pub(crate) fn receive(
+/// A message with more descriptors is refused and those that came are closed.
+pub(crate) fn receive_with_descriptor(
     socket: BorrowedFd<'_>,
 ) -> std::result::Result<Option<Received>, ReceiveError> {
-    let mut buffer = [0; MAX_MESSAGE_LEN + 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTOR_ROOM))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    receive(socket, RecvAncillaryBuffer::new(&mut space), DESCRIPTOR_ROOM)
+}
+
+/// As [`receive_with_descriptor`], for who expects none: a message with descriptors is refused.
+///
+/// The kernel discards them before this process has them: they need no room in its table, and closing one cannot wait
+/// (the `close(2)` of a file of FUSE asks its server).
+pub(crate) fn receive_without_descriptor(
+    socket: BorrowedFd<'_>,
+) -> std::result::Result<Option<Received>, ReceiveError> {
+    receive(socket, RecvAncillaryBuffer::default(), 0)
+}
+
+fn receive(
+    socket: BorrowedFd<'_>,
+    mut ancillary: RecvAncillaryBuffer<'_>,
+    room: usize,
+) -> std::result::Result<Option<Received>, ReceiveError> {
+    let mut buffer = [0; MAX_MESSAGE_LEN + 1];
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let answer = rustix::net::recvmsg(
         socket.as_fd(),
@@ -109,7 +126,12 @@ pub(crate) fn receive(
             descriptors.extend(received);
         }
     }
-    if descriptors.len() > 1 || answer.flags.contains(ReturnFlags::CTRUNC) {
+    let is_cut = answer.flags.contains(ReturnFlags::CTRUNC);
+    if is_cut && descriptors.len() < room {
+        // There was room in the buffer, so there was none in this process's table.
+        return Err(ReceiveError::Io(Errno::MFILE));
+    }
+    if is_cut || descriptors.len() > 1 {
         return Err(ReceiveError::TooManyDescriptors);
     }
     if answer.bytes == 0 && descriptors.is_empty() {

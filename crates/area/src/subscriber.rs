@@ -61,9 +61,10 @@ impl Subscriber {
     /// # Errors
     /// What the owner sent is not believed: [`ErrorKind::InvalidMessage`], [`ErrorKind::WrongVersion`],
     /// [`ErrorKind::WrongDescriptors`], [`ErrorKind::NotSealed`], [`ErrorKind::TooShort`], [`ErrorKind::TooLarge`].
-    /// Drop the subscriber then. [`ErrorKind::Io`] if the kernel refuses.
+    /// [`ErrorKind::Io`] if the kernel refuses; with `EMFILE` this process has no descriptor left for the frame, which
+    /// is lost. Drop the subscriber after any of them: dropping it is what closes the connection.
     pub fn try_receive(&mut self) -> Result<Option<Event>> {
-        let received = match socket::receive(self.socket.as_fd()) {
+        let received = match socket::receive_with_descriptor(self.socket.as_fd()) {
             Ok(Some(received)) => received,
             Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET)) => return Ok(Some(Event::Closed)),
             Err(ReceiveError::Io(Errno::AGAIN | Errno::INTR)) => return Ok(None),
@@ -94,18 +95,18 @@ impl Subscriber {
     /// # Errors
     /// As [`try_receive`](Self::try_receive).
     pub fn receive(&mut self, timeout: Duration) -> Result<Option<Event>> {
-        let deadline = Instant::now() + timeout;
+        // A timeout beyond what the clock can hold is none.
+        let deadline = Instant::now().checked_add(timeout);
         loop {
             if let Some(event) = self.try_receive()? {
                 return Ok(Some(event));
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 return Ok(None);
             }
-            let left = Timespec::try_from(left)
-                .map_err(|_| Error::io("failed to wait for a frame", Errno::INVAL))?;
-            match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&left)) {
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], left.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(Error::io("failed to wait for a frame", e)),
             }

@@ -1,1 +1,218 @@
-//! The command line.
+//! The command line: words, old and new, to one [`Config`] or another job.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cmd::{devices, snapshot, watch};
+use crate::config::{App, Camera, Config, Limits, Listen, Restart, SourceSpec};
+use crate::error::{Error, Result};
+
+/// One camera, one copy, any number of viewers.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command it runs: the first camera, or a test picture where there is none, at http://127.0.0.1:9090.\n\
+                  The words of the old uWSGI command line work too: --v4l-capture, --http-socket, --plugin capture, --mule \"captureloop()\"."
+)]
+pub struct Cli {
+    /// What to do; run by default.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The options of run.
+    #[command(flatten)]
+    pub run: Box<RunArgs>,
+}
+
+/// The jobs of the executable.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Capture and serve until stopped (the default).
+    Run(Box<RunArgs>),
+    /// List the cameras of this machine, and why other video devices are none.
+    Devices(devices::Args),
+    /// Save one picture from a running Eyelet as a PNG file.
+    Snapshot(snapshot::Args),
+    /// Watch a running Eyelet without a browser: count frames, rate, latency, gaps and torn pictures.
+    Watch(watch::Args),
+}
+
+/// What run is told.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Where frames come from, with an optional name: [NAME=]v4l2:/dev/video0, test:640x480@30, file:clip.y4m,
+    /// 'exec:COMMAND?format=YUYV&size=640x480&fps=30'. Options follow a `?`: format, size, fps, matrix, range.
+    /// Several make several streams.
+    #[arg(long = "source", value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// Where browsers reach it: ADDRESS:PORT, or :PORT for every interface. Port 0 takes a free one. [default: 127.0.0.1:9090]
+    #[arg(long, alias = "http-socket", value_name = "ADDRESS")]
+    listen: Vec<Listen>,
+    /// Processes that send to viewers; one for each core that you want to use. [default: 1]
+    #[arg(long, value_name = "N")]
+    serve_processes: Option<usize>,
+    /// A PSGI script (Perl) that decides what a viewer gets; it answers everything outside /-/.
+    #[arg(long, value_name = "FILE")]
+    psgi: Option<PathBuf>,
+    /// Requests that the app handles at a time, each in a process of its own. [default: 1]
+    #[arg(long, value_name = "N")]
+    processes: Option<usize>,
+    /// Folder for the area sockets. [default: one of its own below $XDG_RUNTIME_DIR or /tmp]
+    #[arg(long, value_name = "FOLDER")]
+    runtime_dir: Option<PathBuf>,
+    /// Longest pause, in seconds, before a process that keeps ending is started again. [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    restart_cap: Option<Duration>,
+    /// Seconds after which a process counts as healthy, so that its next start is at once. [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    healthy_after: Option<Duration>,
+    /// The old word for --source v4l2:DEVICE.
+    #[arg(long, value_name = "DEVICE", hide = true)]
+    v4l_capture: Option<String>,
+    /// The old program needed `--plugin capture`; capture is built in.
+    #[arg(long = "plugin", alias = "plugins", value_name = "NAME", hide = true)]
+    plugins: Vec<String>,
+    /// The old program needed `--mule "captureloop()"`; capture always has a process of its own.
+    #[arg(long = "mule", value_name = "CALL", hide = true)]
+    mules: Vec<String>,
+}
+
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write seconds, as 5 or 0.2".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|d| *d <= Duration::from_secs(86_400))
+        .ok_or_else(|| "from 0 to 86400 seconds".to_owned())
+}
+
+impl RunArgs {
+    /// Makes the configuration and validates it whole. `default_source` is asked only if no source is named.
+    ///
+    /// # Errors
+    /// A usage error that names the option and what it may be.
+    pub fn into_config(self, default_source: impl FnOnce() -> Result<SourceSpec>) -> Result<Config> {
+        self.check_old_words()?;
+        let mut sources = self.sources.iter().map(|text| camera(text)).collect::<Result<Vec<_>>>()?;
+        if let Some(device) = &self.v4l_capture {
+            sources.push(Camera { name: String::new(), source: device.parse()? });
+        }
+        if sources.is_empty() {
+            sources.push(Camera { name: String::new(), source: default_source()? });
+        }
+        name_the_nameless(&mut sources);
+        let app = self.psgi.map(|psgi| absolute(psgi, self.processes.unwrap_or(1))).transpose()?;
+        // As in the old commands: without an app, --processes means the serving ones.
+        let old_meaning = self.processes.filter(|_| app.is_none());
+        let mut restart = Restart::default();
+        restart.healthy_after = self.healthy_after.unwrap_or(restart.healthy_after);
+        restart.cap = self.restart_cap.unwrap_or(restart.cap);
+        restart.first = restart.first.min(restart.cap);
+        let config = Config {
+            sources,
+            listen: if self.listen.is_empty() { vec![Listen::DEFAULT] } else { self.listen },
+            serve_processes: self.serve_processes.or(old_meaning).unwrap_or(1),
+            app,
+            runtime_folder: self.runtime_dir,
+            restart,
+            limits: Limits::default(),
+        };
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn check_old_words(&self) -> Result<()> {
+        for plugin in self.plugins.iter().flat_map(|list| list.split(',')) {
+            if !matches!(plugin, "capture" | "psgi" | "http" | "coroae") {
+                return Err(Error::usage(format!("there is no plugin `{plugin}`: `capture`, `psgi` and `http` are built in")));
+            }
+        }
+        for mule in &self.mules {
+            if mule != "captureloop()" {
+                return Err(Error::usage(format!("`{mule}` is no function of a plugin: there is `captureloop()`")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads `[NAME=]SOURCE`. A name has no colon, so that `exec:a=b` has none.
+fn camera(text: &str) -> Result<Camera> {
+    let (name, source) = match text.split_once('=') {
+        Some((name, source)) if !name.contains([':', '/']) => (name, source),
+        _ => ("", text),
+    };
+    Ok(Camera { name: name.to_owned(), source: source.parse()? })
+}
+
+/// One camera is `camera`; several are `camera0`, `camera1`, … by their area's id.
+fn name_the_nameless(sources: &mut [Camera]) {
+    let is_alone = sources.len() == 1;
+    for (id, camera) in sources.iter_mut().enumerate().filter(|(_, camera)| camera.name.is_empty()) {
+        camera.name = if is_alone { "camera".to_owned() } else { format!("camera{id}") };
+    }
+}
+
+fn absolute(psgi: PathBuf, places: usize) -> Result<App> {
+    let psgi = std::path::absolute(&psgi)
+        .map_err(|e| Error::usage(format!("failed to find the app `{}`: {e}", psgi.display())))?;
+    Ok(App { psgi, places })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source::Kind;
+
+    fn config(words: &[&str]) -> Result<Config> {
+        let words = std::iter::once(&"eyelet").chain(words);
+        let cli = Cli::try_parse_from(words).map_err(Error::usage)?;
+        cli.run.into_config(|| "test:".parse())
+    }
+
+    #[test]
+    fn nothing_at_all_is_the_default_run() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.listen, [Listen::DEFAULT]);
+        assert_eq!((config.sources[0].name.as_str(), config.serve_processes), ("camera", 1));
+    }
+
+    #[test]
+    fn the_old_words_mean_what_they_meant() {
+        let script = tempfile::NamedTempFile::new().unwrap();
+        let script = script.path().to_str().unwrap();
+        let words = ["--plugin", "capture", "--v4l-capture", "/dev/video0", "--http-socket", ":9090"];
+        let with_app = [&words[..], &["--psgi", script, "--mule=captureloop()", "--processes", "10"]].concat();
+        let config = super::tests::config(&with_app).unwrap();
+        assert_eq!(config.sources[0].source.kind, Kind::V4l2 { device: "/dev/video0".into() });
+        assert_eq!(config.listen, [Listen::Everywhere(9090)]);
+        assert_eq!((config.app.unwrap().places, config.serve_processes), (10, 1));
+        let without_app = [&words[..], &["--processes", "4"]].concat();
+        assert_eq!(super::tests::config(&without_app).unwrap().serve_processes, 4);
+    }
+
+    #[test]
+    fn cameras_have_names() {
+        let config = config(&["--source", "front=test:", "--source", "test:?fps=5"]).unwrap();
+        let names: Vec<&str> = config.sources.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["front", "camera1"]);
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors_that_say_what_to_do() {
+        for (words, needle) in [
+            (&["--plugin", "python"][..], "no plugin `python`"),
+            (&["--mule", "nosuch()"], "there is `captureloop()`"),
+            (&["--source", "a=test:", "--source", "a=test:"], "two cameras are called `a`"),
+            (&["--source", "a b=test:"], "no camera name"),
+            (&["--psgi", "/nonexistent.pl"], "failed to read the app"),
+            (&["--serve-processes", "0"], "takes 1 to 256"),
+            (&["--listen", "nowhere"], "write ADDRESS:PORT"),
+        ] {
+            let error = config(words).unwrap_err();
+            assert_eq!(error.exit_status(), 2, "{words:?}");
+            assert!(error.to_string().contains(needle), "{words:?}: {error}");
+        }
+    }
+}

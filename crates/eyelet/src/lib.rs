@@ -4,7 +4,19 @@
 //! area; [`serve`] sends them to viewers; [`app`] lets a few lines of the user's language decide what a viewer gets.
 //! ARCHITECTURE.md follows one frame through them.
 
+pub mod app;
+mod backoff;
 pub mod capture;
 pub mod cli;
+pub mod cmd;
 pub mod config;
+pub mod control;
 pub mod error;
+mod inherit;
+pub mod log;
+pub mod picture;
+pub mod role;
+pub mod serve;
+pub mod stamp;
+pub mod supervisor;
+pub mod watch;

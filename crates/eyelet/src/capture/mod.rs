@@ -1,4 +1,199 @@
 //! The capture role: one source, one area.
+//!
+//! One thread polls the source, the area's subscribers and the supervisor. A source that goes away is opened again with
+//! back-off; meanwhile the area says "no signal" and its subscribers stay.
 
+mod rate;
 pub mod source;
 pub mod sources;
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use eyelet_area::{Owner, State};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::backoff::Backoff;
+use crate::config::Camera;
+use crate::control::{CaptureReport, Control, FromChild, Opened, Report, ToChild};
+use crate::error::{Error, ErrorKind, Result};
+use crate::role::Born;
+use rate::Rate;
+use source::{Counters, Description, Next, Source};
+use sources::Opener;
+
+/// Most frames taken from a source before subscribers are looked at again.
+const BURST: usize = 4;
+
+/// Runs the role until the supervisor ends it.
+///
+/// # Errors
+/// When the area or the control line fails: the supervisor starts the role again.
+pub fn run(area: usize, born: Born) -> Result<()> {
+    let Born { boot, control, mut sockets } = born;
+    let camera = boot.config.sources.get(area).cloned();
+    let camera = camera.ok_or_else(|| Error::failed(format!("there is no source {area}")))?;
+    let listener = sockets.pop().ok_or_else(|| Error::failed("capture got no area socket"))?;
+    let owner = Owner::new(listener, boot.generation)?;
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    // The poll below is interrupted by the signal and then sees the flag.
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, is_stopped.clone())
+        .map_err(|e| Error::failed(format!("failed to hear signals: {e}")))?;
+    let restart = boot.config.restart;
+    let mut capture = Capture {
+        opener: Opener::new(camera.source.clone()),
+        camera,
+        source: None,
+        owner,
+        control,
+        backoff: Backoff::new(restart.first, restart.cap, restart.healthy_after, u64::from(std::process::id())),
+        retry_at: Instant::now(),
+        was_open: boot.generation > 0,
+        report: CaptureReport::default(),
+        counted: Counters::default(),
+        rate: Rate::default(),
+    };
+    while !is_stopped.load(Ordering::Relaxed) {
+        capture.turn()?;
+    }
+    Ok(())
+}
+
+struct Capture {
+    camera: Camera,
+    opener: Opener,
+    source: Option<Box<dyn Source>>,
+    owner: Owner,
+    control: Control,
+    backoff: Backoff,
+    retry_at: Instant,
+    /// This run of the program has had the source open; from then on nothing is hopeless.
+    was_open: bool,
+    report: CaptureReport,
+    /// Counters of the sources that were open before this one.
+    counted: Counters,
+    rate: Rate,
+}
+
+impl Capture {
+    /// Waits for something to happen and deals with it.
+    fn turn(&mut self) -> Result<()> {
+        if self.source.is_none() && Instant::now() >= self.retry_at {
+            self.open();
+        }
+        self.wait()?;
+        for refused in self.owner.turn()?.refused {
+            log::warn!("area={} subscriber refused: {refused}", self.camera.name);
+        }
+        self.answer()?;
+        self.publish();
+        Ok(())
+    }
+
+    fn open(&mut self) {
+        match self.opener.open() {
+            Ok(source) => {
+                let opened = describe(source.description());
+                log::info!("source={} open: {}x{} {}", opened.name, opened.width, opened.height, opened.fourcc);
+                self.report.opened = Some(opened.clone());
+                self.control.send(&FromChild::Opened(opened));
+                self.was_open = true;
+                self.backoff.started(Instant::now());
+                self.source = Some(source);
+            }
+            Err(e) => self.lose(&e),
+        }
+    }
+
+    /// The source is not there (any more): say so, and try again later.
+    fn lose(&mut self, error: &Error) {
+        if let Some(source) = self.source.take() {
+            self.counted = sum(self.counted, source.counters());
+        }
+        let is_hopeless = matches!(error.kind(), ErrorKind::Refused | ErrorKind::Usage);
+        if is_hopeless && !self.was_open {
+            self.control.send(&FromChild::Hopeless(error.clone()));
+        } else {
+            self.control.send(&FromChild::Lost(error.clone()));
+        }
+        let why = error.to_string();
+        if self.report.no_signal.as_deref() != Some(&why) {
+            log::warn!("area={} no signal: {why}", self.camera.name);
+        }
+        self.report.no_signal = Some(why.clone());
+        self.owner.clear();
+        self.owner.set_state(State::NoSignal { why });
+        self.retry_at = Instant::now() + self.backoff.ended(Instant::now());
+    }
+
+    fn wait(&self) -> Result<()> {
+        let wait = self.source.as_ref().map(|s| s.wait()).unwrap_or_default();
+        let due = if self.source.is_some() { wait.due } else { Some(self.retry_at) };
+        let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs().cast_signed(), tv_nsec: t.subsec_nanos().into() });
+        let mut fds = vec![
+            PollFd::new(&self.owner, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
+        ];
+        fds.extend(wait.readable.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::PRI)));
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(e) => Err(Error::failed(format!("failed to wait for frames: {e}"))),
+        }
+    }
+
+    fn publish(&mut self) {
+        for _ in 0..BURST {
+            let Some(source) = &mut self.source else { return };
+            match source.try_next() {
+                Ok(Next::Frame(frame)) => {
+                    self.rate.count(Instant::now());
+                    self.report.no_signal = None;
+                    self.report.published += 1;
+                    self.owner.set_state(State::Live);
+                    self.report.sequence = self.owner.publish(frame);
+                }
+                Ok(Next::NotReady) => return,
+                Err(e) => return self.lose(&e),
+            }
+        }
+    }
+
+    fn answer(&mut self) -> Result<()> {
+        while let Some(message) = self.control.try_receive()? {
+            if let ToChild::Report { ask } = message {
+                let now = self.source.as_ref().map(|s| s.counters()).unwrap_or_default();
+                self.report.counters = sum(self.counted, now);
+                self.report.millifps = self.rate.millifps(Instant::now());
+                self.report.subscribers = self.owner.subscribers();
+                let report = Report::Capture(self.report.clone());
+                self.control.send(&FromChild::Report { ask, report });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sum(a: Counters, b: Counters) -> Counters {
+    Counters { dropped: a.dropped + b.dropped, skipped: a.skipped + b.skipped, corrupt: a.corrupt + b.corrupt }
+}
+
+fn describe(description: &Description) -> Opened {
+    let format = description.format;
+    let nanos = description.interval.as_nanos();
+    let millifps = Duration::from_secs(1000).as_nanos().checked_div(nanos).unwrap_or(0);
+    Opened {
+        name: description.name.clone(),
+        width: format.width,
+        height: format.height,
+        stride: format.stride,
+        fourcc: format.fourcc.to_string(),
+        matrix: format.matrix.name().to_owned(),
+        range: format.range.name().to_owned(),
+        millifps: u64::try_from(millifps).unwrap_or(0),
+        len: format.packed_len().unwrap_or(0),
+    }
+}

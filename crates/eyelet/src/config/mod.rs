@@ -1,3 +1,149 @@
 //! What the program shall do: filled once, validated whole, immutable after.
+//!
+//! The command line fills it ([`crate::cli`]); the supervisor passes it on to its children as JSON. Every limit is a
+//! number here, with its default and the reason.
 
+pub mod listen;
 pub mod source;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+pub use listen::Listen;
+pub use source::SourceSpec;
+
+/// Everything that a run of the program is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Cameras, in the order of their area ids; at least one.
+    pub sources: Vec<Camera>,
+    /// Where to listen for browsers; at least one address.
+    pub listen: Vec<Listen>,
+    /// Serve processes: one for each core that is wanted. 1 by default.
+    pub serve_processes: usize,
+    /// The user's application, where there is one.
+    pub app: Option<App>,
+    /// Where the area sockets lie; made and removed by the supervisor where it is not given.
+    pub runtime_folder: Option<PathBuf>,
+    /// When a role that ended is started again.
+    pub restart: Restart,
+    /// What one viewer and all of them may take.
+    pub limits: Limits,
+}
+
+/// A source and its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Camera {
+    /// What viewers and the status call it: letters, digits, `-` and `_`.
+    pub name: String,
+    /// Where its frames come from.
+    pub source: SourceSpec,
+}
+
+/// The user's application and the processes that run it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// The PSGI script, an absolute path.
+    pub psgi: PathBuf,
+    /// Requests that it handles at a time. 1 by default, as the old server.
+    pub places: usize,
+}
+
+/// When a role that ended is started again: doubling, with jitter, from `first` to `cap`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// Pause before the second start; 0.1 s: a viewer hardly sees it, and a role that dies at once costs ten starts a second at most.
+    pub first: Duration,
+    /// Longest pause; 5 s: what is mended by hand comes back before one looks twice.
+    pub cap: Duration,
+    /// A role that ran so long is healthy and starts anew with `first`; 10 s.
+    pub healthy_after: Duration,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(100),
+            cap: Duration::from_secs(5),
+            healthy_after: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What one viewer and all of them may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Connections of one serve process; 4096: above what a network card of 10 Gbit/s carries in pictures.
+    pub connections: usize,
+    /// Time for a request's head to arrive; 10 s: slower is no browser.
+    pub head_timeout: Duration,
+    /// Longest head of a request, in bytes; 32 KiB: browsers send less than 8.
+    pub head_bytes: usize,
+    /// Longest body that is passed to an app, in bytes; 1 MiB: forms, not uploads.
+    pub body_bytes: usize,
+    /// Longest WebSocket message from a viewer, in bytes; 64 KiB: they are small JSON texts.
+    pub message_bytes: usize,
+    /// Time that streams have to end when the program is stopped; 5 s.
+    pub stop_timeout: Duration,
+    /// Time that a client waits for a place in the app before it gets 503; 5 s.
+    pub app_wait: Duration,
+    /// Time that one `send-area` may take before the viewer is given up; 30 s.
+    pub send_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            head_timeout: Duration::from_secs(10),
+            head_bytes: 32 << 10,
+            body_bytes: 1 << 20,
+            message_bytes: 64 << 10,
+            stop_timeout: Duration::from_secs(5),
+            app_wait: Duration::from_secs(5),
+            send_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Most processes that `--serve-processes` and `--processes` take: far above any machine's cores, and a typing
+/// mistake of three digits does not end the machine.
+pub const MAX_PROCESSES: usize = 256;
+
+impl Config {
+    /// Checks what the parts cannot check alone.
+    ///
+    /// # Errors
+    /// A usage error that names the option, its value and what it may be.
+    pub fn validate(&self) -> Result<()> {
+        let processes = [("--serve-processes", Some(self.serve_processes)), ("--processes", self.app.as_ref().map(|a| a.places))];
+        for (option, value) in processes {
+            if value.is_some_and(|n| !(1..=MAX_PROCESSES).contains(&n)) {
+                return Err(Error::usage(format!("{option} takes 1 to {MAX_PROCESSES}, not {}", value.unwrap_or(0))));
+            }
+        }
+        for (at, camera) in self.sources.iter().enumerate() {
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            if camera.name.is_empty() || camera.name.len() > 64 || !camera.name.chars().all(is_word) {
+                let text = format!("`{}` is no camera name: use up to 64 letters, digits, `-` and `_`", camera.name);
+                return Err(Error::usage(text));
+            }
+            if self.sources[..at].iter().any(|other| other.name == camera.name) {
+                return Err(Error::usage(format!("two cameras are called `{}`; name one of them NAME=SOURCE", camera.name)));
+            }
+        }
+        if let Some(app) = &self.app {
+            check_readable(&app.psgi)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_readable(script: &std::path::Path) -> Result<()> {
+    std::fs::File::open(script)
+        .map(drop)
+        .map_err(|e| Error::usage(format!("failed to read the app `{}`: {e}", script.display())))
+}

@@ -123,8 +123,9 @@ pub enum Kind {
     },
 }
 
-/// One source, as the user wrote it and as it was understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One source, as the user wrote it and as it was understood. Serialized as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SourceSpec {
     /// As it was written.
     text: String,
@@ -171,6 +172,20 @@ impl FromStr for SourceSpec {
             }
         };
         Ok(Self { text: text.to_owned(), kind, wish })
+    }
+}
+
+impl TryFrom<String> for SourceSpec {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<SourceSpec> for String {
+    fn from(spec: SourceSpec) -> Self {
+        spec.text
     }
 }
 

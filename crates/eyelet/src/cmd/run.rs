@@ -1,0 +1,39 @@
+//! `eyelet run`, and `eyelet` alone.
+
+use std::path::PathBuf;
+
+use eyelet_v4l2::list::{Node, State};
+
+use crate::cli::RunArgs;
+use crate::error::Result;
+use crate::{log, supervisor};
+
+/// Captures and serves until stopped.
+///
+/// # Errors
+/// Wrong options, a port that cannot be had, a source that can never work.
+pub fn run(args: RunArgs) -> Result<()> {
+    log::start("supervisor");
+    supervisor::run(args.into_config(default_source)?)
+}
+
+/// The first real camera, else the test picture; says why other devices are passed over.
+fn default_source() -> Result<crate::config::SourceSpec> {
+    let nodes = eyelet_v4l2::list::list().unwrap_or_default();
+    for node in &nodes {
+        if let State::Skipped { reason, .. } = &node.state {
+            ::log::info!("`{}` is no camera: {reason}", node.path.display());
+        }
+    }
+    match first_camera(&nodes) {
+        Some(device) => format!("v4l2:{}", device.display()).parse(),
+        None => {
+            ::log::info!("no camera found; showing the test picture (choose with --source, see `eyelet devices`)");
+            "test:640x480@30".parse()
+        }
+    }
+}
+
+fn first_camera(nodes: &[Node]) -> Option<PathBuf> {
+    nodes.iter().find(|node| matches!(node.state, State::Camera { .. })).map(|node| node.path.clone())
+}

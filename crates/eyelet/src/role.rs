@@ -1,0 +1,124 @@
+//! What a child of the supervisor is, and what it is given at birth.
+//!
+//! The supervisor starts its own executable again with [`BOOT_VARIABLE`] in the environment. Descriptor 3 is then a
+//! sealed memfd with a [`Boot`] as JSON, 4 the control socket, and from 5 on come the role's own sockets.
+
+use std::io::Read;
+use std::os::fd::OwnedFd;
+
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::inherit;
+
+/// Says that a process is a role; its value is the supervisor's process id.
+pub const BOOT_VARIABLE: &str = "EYELET_ROLE_OF";
+/// Where a child finds its [`Boot`].
+pub const BOOT_FD: i32 = 3;
+/// Where a child finds its control socket.
+pub const CONTROL_FD: i32 = 4;
+/// Where a child's own sockets begin.
+pub const FIRST_SOCKET_FD: i32 = 5;
+
+/// What a child does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads one source into its area.
+    Capture {
+        /// The area's id.
+        area: usize,
+    },
+    /// Sends to viewers.
+    Serve {
+        /// Which of the serve processes.
+        index: usize,
+    },
+    /// Runs the user's application; becomes its interpreter.
+    App,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Capture { area } => write!(f, "capture {area}"),
+            Self::Serve { index } => write!(f, "serve {index}"),
+            Self::App => write!(f, "app"),
+        }
+    }
+}
+
+/// An area as every role knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AreaPlace {
+    /// Its id: sources in order from 0.
+    pub id: usize,
+    /// Its name.
+    pub name: String,
+    /// Its socket.
+    pub path: std::path::PathBuf,
+}
+
+/// All that a child is told at birth.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Boot {
+    /// What it does.
+    pub role: Role,
+    /// How many before it had the same role: the generation of what it publishes.
+    pub generation: u32,
+    /// The whole configuration.
+    pub config: Config,
+    /// Every area.
+    pub areas: Vec<AreaPlace>,
+    /// The app's socket, where there is an app.
+    pub app_socket: Option<std::path::PathBuf>,
+    /// Sockets from [`FIRST_SOCKET_FD`] on.
+    pub sockets: usize,
+}
+
+/// A child that has come to life.
+#[derive(Debug)]
+pub struct Born {
+    /// What it was told.
+    pub boot: Boot,
+    /// The line to the supervisor.
+    pub control: Control,
+    /// Its own sockets, in the order that its role expects.
+    pub sockets: Vec<OwnedFd>,
+}
+
+/// Comes to life as a role: takes what was inherited and ends with the supervisor.
+///
+/// # Errors
+/// If the environment promises what is not there: somebody set [`BOOT_VARIABLE`] by hand.
+pub fn be_born(supervisor: &str) -> Result<Born> {
+    let by_hand = || Error::usage(format!("{BOOT_VARIABLE} is set, but this is no child of a supervisor: unset it"));
+    let supervisor: u32 = supervisor.parse().map_err(|_| by_hand())?;
+    end_with(supervisor)?;
+    let mut boot = String::new();
+    let boot_file = inherit::take(BOOT_FD).ok_or_else(by_hand)?;
+    std::fs::File::from(boot_file).read_to_string(&mut boot).map_err(|_| by_hand())?;
+    let boot: Boot = serde_json::from_str(&boot).map_err(|_| by_hand())?;
+    let control = Control::new(inherit::take(CONTROL_FD).ok_or_else(by_hand)?)?;
+    let fds = (FIRST_SOCKET_FD..).take(boot.sockets);
+    let sockets = fds.map(|fd| inherit::take(fd).ok_or_else(by_hand)).collect::<Result<_>>()?;
+    Ok(Born { boot, control, sockets })
+}
+
+/// Arranges that the kernel ends this process when its supervisor ends, however that happens.
+///
+/// Call it from the main thread: the kernel watches the thread that started us, and tells this one.
+fn end_with(supervisor: u32) -> Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|e| Error::failed(format!("failed to tie a child to its supervisor: {e}")))?;
+    // It may have ended before the call above.
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+    if parent == Some(supervisor) {
+        Ok(())
+    } else {
+        Err(Error::failed("the supervisor ended before its child came to life"))
+    }
+}

@@ -1,0 +1,99 @@
+//! `/-/api/…`: what programs ask.
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::control::{CaptureReport, Report, ServeReport, Status};
+use crate::serve::Server;
+use crate::serve::routes::{Answer, plain, whole};
+
+/// `GET /-/api/status`: sources, formats, rates, sequences, drops, viewers, processes and restarts.
+pub(super) async fn status(server: &Server) -> Answer {
+    match server.line.status().await {
+        Some(status) => json_answer(&describe(server, &status)),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "the supervisor does not answer; try again"),
+    }
+}
+
+fn json_answer(value: &Value) -> Answer {
+    whole(StatusCode::OK, "application/json", Bytes::from(format!("{value}\n")))
+}
+
+fn describe(server: &Server, status: &Status) -> Value {
+    let captures: Vec<Option<&CaptureReport>> = status
+        .children
+        .iter()
+        .filter(|child| child.role.starts_with("capture"))
+        .map(|child| match &child.report {
+            Some(Report::Capture(report)) => Some(report),
+            _ => None,
+        })
+        .collect();
+    let serves: Vec<&ServeReport> = status
+        .children
+        .iter()
+        .filter_map(|child| match &child.report {
+            Some(Report::Serve(report)) => Some(report),
+            _ => None,
+        })
+        .collect();
+    let sources: Vec<Value> = server
+        .feeds
+        .iter()
+        .map(|feed| {
+            let id = feed.place.id;
+            let viewers: usize = serves.iter().filter_map(|serve| serve.viewers.get(&id)).sum();
+            source(id, &feed.place.name, captures.get(id).copied().flatten(), viewers)
+        })
+        .collect();
+    let processes: Vec<Value> = status
+        .children
+        .iter()
+        .map(|child| json!({"role": child.role, "pid": child.pid, "restarts": child.restarts, "last_end": child.last_end}))
+        .collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_s": status.uptime_s,
+        "supervisor_pid": status.supervisor_pid,
+        "sources": sources,
+        "viewers": serves.iter().flat_map(|serve| serve.viewers.values()).sum::<usize>(),
+        "connections": serves.iter().map(|serve| serve.connections).sum::<usize>(),
+        "frames_sent": serves.iter().map(|serve| serve.frames_sent).sum::<u64>(),
+        "bytes_sent": serves.iter().map(|serve| serve.bytes_sent).sum::<u64>(),
+        "frames_dropped": serves.iter().map(|serve| serve.frames_dropped).sum::<u64>(),
+        "refused": serves.iter().map(|serve| serve.refused).sum::<u64>(),
+        "processes": processes,
+    })
+}
+
+fn source(id: usize, name: &str, report: Option<&CaptureReport>, viewers: usize) -> Value {
+    let Some(report) = report else {
+        return json!({"id": id, "name": name, "state": "no_signal", "why": "the capture process is starting", "viewers": viewers});
+    };
+    let is_live = report.no_signal.is_none() && report.published > 0;
+    json!({
+        "id": id,
+        "name": name,
+        "state": if is_live { "live" } else { "no_signal" },
+        "why": report.no_signal,
+        "device": report.opened.as_ref().map(|opened| &opened.name),
+        "format": report.opened.as_ref().map(|o| json!({
+            "fourcc": o.fourcc, "width": o.width, "height": o.height, "stride": o.stride,
+            "matrix": o.matrix, "range": o.range, "fps": thousandth(o.millifps),
+        })),
+        "fps": thousandth(report.millifps),
+        "sequence": report.sequence,
+        "published": report.published,
+        "dropped": report.counters.dropped,
+        "skipped": report.counters.skipped,
+        "corrupt": report.counters.corrupt,
+        "subscribers": report.subscribers,
+        "viewers": viewers,
+    })
+}
+
+/// Frames in a second from frames in 1000 seconds; rates are far below the 2^53 that a double holds exactly.
+fn thousandth(millifps: u64) -> f64 {
+    f64::from(u32::try_from(millifps).unwrap_or(u32::MAX)) / 1000.0
+}

@@ -1,0 +1,231 @@
+//! A WebSocket connection from our side: always reading, one message out at a time.
+//!
+//! Pings and closes are answered here. What waits to be sent is bounded: one pong, a handful of texts, one frame.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use eyelet_area::Frame;
+use eyelet_wire::websocket::{Decoder, Message, Opcode, Role, close_payload, header};
+use rustix::net::Shutdown;
+use tokio::net::TcpStream;
+
+use crate::serve::sending::Sending;
+
+/// Texts that may wait for a viewer that does not read; more is a flood of questions.
+const MAX_WAITING: usize = 64;
+/// Bytes read at a time; viewers send small texts.
+const READ_LEN: usize = 4096;
+/// After a close frame the other side has so long to answer before the connection is cut.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a link has to tell.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A text or binary message.
+    Message(Message),
+    /// The frame that was given to [`Link::send_frame`], or the message for [`Link::send`], is in the kernel's hands.
+    Sent,
+    /// Something else was sent: there may be room for a frame.
+    Idle,
+    /// The connection has ended.
+    Closed,
+}
+
+/// A WebSocket connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    stream: TcpStream,
+    decoder: Decoder,
+    input: BytesMut,
+    sending: Sending,
+    /// What is being sent is a frame or a message whose end somebody waits for.
+    is_awaited: bool,
+    waiting: VecDeque<Vec<u8>>,
+    pong: Option<Vec<u8>>,
+    end: End,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// A close frame is to be sent when nothing else is being sent.
+    Closing(Vec<u8>),
+    /// It is sent; the other side may answer until then.
+    Lingering(tokio::time::Instant),
+}
+
+impl Link {
+    /// Takes a socket after (or just before) the handshake; `read_ahead` is what was read beyond the request.
+    pub(crate) fn new(stream: TcpStream, read_ahead: BytesMut, max_message: usize) -> Self {
+        Self {
+            stream,
+            decoder: Decoder::new(Role::Server, max_message),
+            input: read_ahead,
+            sending: Sending::default(),
+            is_awaited: false,
+            waiting: VecDeque::new(),
+            pong: None,
+            end: End::Open,
+        }
+    }
+
+    /// The socket.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Sends bytes as they are: the answer to the handshake.
+    pub(crate) fn send_raw(&mut self, bytes: Vec<u8>) {
+        self.waiting.push_back(bytes);
+    }
+
+    /// Sends a text message when the socket takes it.
+    pub(crate) fn send_text(&mut self, text: &str) {
+        if self.waiting.len() >= MAX_WAITING {
+            self.close(1008, "too many questions without reading the answers");
+            return;
+        }
+        self.waiting.push_back(message(Opcode::Text, text.as_bytes()));
+    }
+
+    /// Tells whether a frame may be begun now.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.sending.is_active() && self.waiting.is_empty() && self.end == End::Open
+    }
+
+    /// Begins to send a part of a frame as one message, behind `prefix`; [`Heard::Sent`] tells its end.
+    ///
+    /// Call it only when [`is_idle`](Self::is_idle).
+    pub(crate) fn send_frame(&mut self, opcode: Opcode, prefix: &[u8], frame: Arc<Frame>, part: Range<u64>) {
+        let len = prefix.len() as u64 + (part.end - part.start);
+        let mut head = [0; 64];
+        let ws = header(opcode, len, None);
+        let ws_len = ws.as_ref().len();
+        head[..ws_len].copy_from_slice(ws.as_ref());
+        head[ws_len..ws_len + prefix.len()].copy_from_slice(prefix);
+        self.sending.begin_frame(&head[..ws_len + prefix.len()], frame, part);
+        self.is_awaited = true;
+    }
+
+    /// Begins to send one message; [`Heard::Sent`] tells its end. Call it only when [`is_idle`](Self::is_idle).
+    pub(crate) fn send(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.sending.begin(&message(opcode, payload));
+        self.is_awaited = true;
+    }
+
+    /// Begins to end the connection: what is being sent is finished, then the close frame goes.
+    pub(crate) fn close(&mut self, code: u16, reason: &str) {
+        if self.end == End::Open {
+            self.end = End::Closing(message(Opcode::Close, &close_payload(code, reason)));
+            self.waiting.clear();
+        }
+    }
+
+    /// Reads and sends until there is something to tell. May be dropped and called again.
+    ///
+    /// # Errors
+    /// When the socket fails; the connection is over then.
+    pub(crate) async fn next(&mut self) -> io::Result<Heard> {
+        loop {
+            if let Some(heard) = self.hear() {
+                return Ok(heard);
+            }
+            self.begin_waiting()?;
+            let lingering = match self.end {
+                End::Lingering(until) => Some(until),
+                _ => None,
+            };
+            tokio::select! {
+                read = read_some(&self.stream, &mut self.input) => {
+                    if read? == 0 {
+                        return Ok(Heard::Closed);
+                    }
+                }
+                sent = self.sending.drive(&self.stream), if self.sending.is_active() => {
+                    sent?;
+                    let is_awaited = std::mem::take(&mut self.is_awaited);
+                    return Ok(if is_awaited { Heard::Sent } else { Heard::Idle });
+                }
+                () = sleep_until(lingering), if lingering.is_some() => return Ok(Heard::Closed),
+            }
+        }
+    }
+
+    /// Looks at what was read.
+    fn hear(&mut self) -> Option<Heard> {
+        loop {
+            match self.decoder.decode(&mut self.input) {
+                Ok(None) => return None,
+                Ok(Some(Message::Ping(payload))) => self.pong = Some(message(Opcode::Pong, &payload)),
+                Ok(Some(Message::Pong(_))) => {}
+                // RFC 6455, section 5.5.1: answered with the same code; an empty one with an empty one.
+                Ok(Some(Message::Close(reason))) => {
+                    if matches!(self.end, End::Lingering(_)) {
+                        return Some(Heard::Closed);
+                    }
+                    let payload = reason.map(|r| close_payload(r.code, "")).unwrap_or_default();
+                    self.end = End::Closing(message(Opcode::Close, &payload));
+                    self.waiting.clear();
+                }
+                Ok(Some(other)) if self.end == End::Open => return Some(Heard::Message(other)),
+                Ok(Some(_)) => {}
+                Err(violation) => {
+                    if self.end == End::Open {
+                        self.close(violation.close_code(), &violation.to_string());
+                    }
+                    // Nothing more can be understood.
+                    self.input.clear();
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Begins to send what waits, most urgent first.
+    fn begin_waiting(&mut self) -> io::Result<()> {
+        if self.sending.is_active() {
+            return Ok(());
+        }
+        if let Some(next) = self.waiting.pop_front() {
+            self.sending.begin(&next);
+        } else if let Some(pong) = self.pong.take().filter(|_| !matches!(self.end, End::Lingering(_))) {
+            self.sending.begin(&pong);
+        } else if let End::Closing(close) = &mut self.end {
+            if close.is_empty() {
+                // The close frame is out: no more from our side.
+                rustix::net::shutdown(&self.stream, Shutdown::Write)?;
+                self.end = End::Lingering(tokio::time::Instant::now() + CLOSE_PATIENCE);
+            } else {
+                self.sending.begin(&std::mem::take(close));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn message(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    [header(opcode, payload.len() as u64, None).as_ref(), payload].concat()
+}
+
+async fn read_some(stream: &TcpStream, input: &mut BytesMut) -> io::Result<usize> {
+    loop {
+        stream.readable().await?;
+        input.reserve(READ_LEN);
+        match stream.try_read_buf(input) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            other => return other,
+        }
+    }
+}
+
+async fn sleep_until(until: Option<tokio::time::Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}

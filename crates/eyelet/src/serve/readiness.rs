@@ -1,0 +1,39 @@
+//! Waiting in tokio for descriptors that are not tokio's own.
+#![allow(unsafe_code, reason = "tokio wants a promise that the descriptor stays the same")]
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use eyelet_area::Subscriber;
+use tokio::io::unix::AsyncFd;
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+
+/// Something that owns one descriptor for its whole life and never changes it.
+///
+/// Invariant: `as_fd` gives the same open descriptor at every call, until drop. Only types that were looked at for it
+/// are listed below.
+pub(crate) trait OwnsOne: AsFd {}
+
+/// Its socket is set when it is made, and closed by drop only.
+impl OwnsOne for Subscriber {}
+/// Its socket is set when it is made, and closed by drop only.
+impl OwnsOne for Control {}
+
+/// What tokio registers.
+#[derive(Debug)]
+pub(crate) struct Registered<T>(pub(crate) T);
+
+impl<T: OwnsOne> AsRawFd for Registered<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+/// Registers with the runtime of this thread.
+pub(crate) fn register<T: OwnsOne>(inner: T) -> Result<AsyncFd<Registered<T>>> {
+    // SAFETY: `inner` moves into the AsyncFd; by the invariant of `OwnsOne` its descriptor is open and the same until
+    // it is dropped, and nothing here takes it out or replaces it.
+    let registered = unsafe { AsyncFd::register(Registered(inner)) };
+    registered.map_err(|e| Error::failed(format!("failed to wait for a descriptor: {}", e.into_parts().1)))
+}

@@ -1,0 +1,114 @@
+//! Which address is answered by what.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::app;
+use crate::serve::http::{Slot, Takeover, never};
+use crate::serve::{Server, api, count, site, snapshot, websocket};
+
+/// A whole body.
+pub(crate) type Body = Full<Bytes>;
+/// An answer with a whole body.
+pub(crate) type Answer = Response<Body>;
+
+/// Answers a request, or hands the socket over.
+///
+/// Everything below `/-/` is Eyelet's own, always. The rest belongs to the app where there is one, else to the built-in site.
+pub(crate) async fn answer(server: &Rc<Server>, request: Request<Incoming>, slot: &Slot) -> Answer {
+    let answer = route(server, request, slot).await;
+    if answer.status().is_client_error() || answer.status().is_server_error() {
+        count(&server.counters.refused, 1);
+    }
+    answer
+}
+
+async fn route(server: &Rc<Server>, request: Request<Incoming>, slot: &Slot) -> Answer {
+    let path = request.uri().path().to_owned();
+    if let Some(own) = path.strip_prefix("/-/") {
+        return match own {
+            "ws" => watch(request, slot).await,
+            _ => get(server, own, &request).await,
+        };
+    }
+    if server.app.is_some() {
+        return match app::Request::read(request, &server.limits).await {
+            Ok(request) => hand_over(slot, Takeover::App(Box::new(request))).await,
+            Err(answer) => *answer,
+        };
+    }
+    match only_get(&request) {
+        Ok(()) => site::page(&path).unwrap_or_else(not_found),
+        Err(answer) => *answer,
+    }
+}
+
+async fn watch(request: Request<Incoming>, slot: &Slot) -> Answer {
+    let (head, _) = request.into_parts();
+    match websocket::check(&head) {
+        Ok(upgrade) => hand_over(slot, Takeover::Viewer(upgrade)).await,
+        Err(answer) => *answer,
+    }
+}
+
+async fn hand_over(slot: &Slot, takeover: Takeover) -> Answer {
+    *slot.borrow_mut() = Some(takeover);
+    never().await
+}
+
+async fn get(server: &Rc<Server>, own: &str, request: &Request<Incoming>) -> Answer {
+    if let Err(answer) = only_get(request) {
+        return *answer;
+    }
+    match own {
+        "healthz" => plain(StatusCode::OK, "ok"),
+        "api/status" => api::status(server).await,
+        "snapshot.png" => snapshot::png(server, request.uri().query().unwrap_or("")).await,
+        own => site::file(own, request.headers().get(header::IF_NONE_MATCH)).unwrap_or_else(not_found),
+    }
+}
+
+fn only_get(request: &Request<Incoming>) -> Result<(), Box<Answer>> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Err(Box::new(answer))
+}
+
+fn not_found() -> Answer {
+    plain(StatusCode::NOT_FOUND, "there is nothing at this address")
+}
+
+/// Makes an answer of one line.
+pub(crate) fn plain(status: StatusCode, text: &str) -> Answer {
+    whole(status, "text/plain; charset=utf-8", Bytes::from(format!("{text}\n")))
+}
+
+/// Makes an answer that nobody keeps.
+pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// Makes the bytes of an answer of one line, for sockets that hyper does not have.
+pub(crate) fn plain_bytes(status: StatusCode, text: &str) -> Vec<u8> {
+    let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "Retry-After: 1\r\n" } else { "" };
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n{retry}\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n{text}\n",
+        text.len() + 1
+    )
+    .into_bytes()
+}

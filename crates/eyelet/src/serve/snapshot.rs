@@ -1,0 +1,52 @@
+//! `/-/snapshot.png`: the newest frame as a picture file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
+use tokio::sync::Semaphore;
+
+use crate::picture;
+use crate::serve::Server;
+use crate::serve::routes::{Answer, plain, whole};
+
+/// How long a snapshot waits for a picture to come.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Makes pictures one at a time, beside the thread that serves streams.
+#[derive(Debug)]
+pub(super) struct Maker {
+    one_at_a_time: Semaphore,
+}
+
+impl Default for Maker {
+    fn default() -> Self {
+        Self { one_at_a_time: Semaphore::new(1) }
+    }
+}
+
+/// `GET /-/snapshot.png?stream=ID`.
+pub(super) async fn png(server: &Server, query: &str) -> Answer {
+    let wanted = query.split('&').find_map(|part| part.strip_prefix("stream=")).unwrap_or("0");
+    let Some(feed) = wanted.parse().ok().and_then(|id| server.feed(id)) else {
+        return plain(StatusCode::NOT_FOUND, "there is no such stream");
+    };
+    let Ok(_turn) = server.snapshots.one_at_a_time.acquire().await else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "snapshots have ended");
+    };
+    let newest = feed.watch().first(PATIENCE).await;
+    let Some(frame) = newest.frame else {
+        let why = newest.state.why();
+        let why = if why.is_empty() { "no frame has come yet" } else { why };
+        let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, &format!("no signal: {why}"));
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        return answer;
+    };
+    match tokio::task::spawn_blocking(move || picture::to_png(&Arc::clone(&frame))).await {
+        Ok(Ok(bytes)) => whole(StatusCode::OK, "image/png", Bytes::from(bytes)),
+        Ok(Err(e)) => plain(StatusCode::NOT_IMPLEMENTED, &e.to_string()),
+        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the snapshot failed"),
+    }
+}

@@ -1,0 +1,108 @@
+//! The lines that a start prints: what each camera is, where its area lies, where to look.
+//!
+//! The words of the first five are those of the old program, which scripts look for.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::control::Opened;
+use crate::error::Error;
+use crate::role::Role;
+use crate::supervisor::Estate;
+
+/// Longest wait for cameras before the address is printed without them; a slow one says its lines later.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Bytes of a page, as the old program counted areas.
+const PAGE_LEN: u64 = 4096;
+
+#[derive(Debug)]
+pub(super) struct Announcement {
+    areas: Vec<String>,
+    addresses: Vec<SocketAddr>,
+    awaited: BTreeSet<usize>,
+    introduced: BTreeSet<usize>,
+    deadline: Option<Instant>,
+}
+
+impl Announcement {
+    pub(super) fn new(estate: &Estate, addresses: Vec<SocketAddr>) -> Self {
+        let areas: Vec<String> = estate.areas.iter().map(|(area, _)| area.path.display().to_string()).collect();
+        Self {
+            awaited: (0..areas.len()).collect(),
+            introduced: BTreeSet::new(),
+            areas,
+            addresses,
+            deadline: Some(Instant::now() + PATIENCE),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// A capture role opened its source; introduces it at the first time.
+    pub(super) fn opened(&mut self, role: Role, opened: &Opened) {
+        let Role::Capture { area } = role else { return };
+        if self.introduced.insert(area) {
+            let Opened { name, width, height, fourcc, len, .. } = opened;
+            // Compressed frames have no fixed length; the driver's estimate for the old program was the raw size.
+            let len = if *len > 0 { *len } else { u64::from(*width) * u64::from(*height) * 2 };
+            say(&[
+                format!("{name} detected width = {width}"),
+                format!("{name} detected height = {height}"),
+                format!("{name} detected format = {fourcc}"),
+                format!("sharedarea {area} created at {} ({} pages, {len} bytes a frame)", self.areas[area], len.div_ceil(PAGE_LEN)),
+                format!("{name} started streaming frames to sharedarea {area}"),
+            ]);
+        }
+        self.settled(area);
+    }
+
+    /// A capture role could not open its source yet.
+    pub(super) fn lost(&mut self, role: Role, error: &Error) {
+        let Role::Capture { area } = role else { return };
+        if self.awaited.contains(&area) {
+            say(&[format!("sharedarea {area} waits: {error}")]);
+        }
+        self.settled(area);
+    }
+
+    /// A child ended before it said anything.
+    pub(super) fn ended(&mut self, role: Role) {
+        if let Role::Capture { area } = role {
+            self.settled(area);
+        }
+    }
+
+    fn settled(&mut self, area: usize) {
+        self.awaited.remove(&area);
+        if self.awaited.is_empty() {
+            self.print_addresses();
+        }
+    }
+
+    /// Prints the addresses when the patience is over.
+    pub(super) fn look(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.print_addresses();
+        }
+    }
+
+    fn print_addresses(&mut self) {
+        if self.deadline.take().is_some() {
+            let lines: Vec<String> = self.addresses.iter().map(|a| format!("listening on http://{}", a)).collect();
+            say(&lines);
+        }
+    }
+}
+
+
+fn say(lines: &[String]) {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    // Standard output may be closed; the program goes on.
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+}

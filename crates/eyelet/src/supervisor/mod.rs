@@ -1,0 +1,237 @@
+//! The supervisor: owns the listeners, the area sockets and every child; parses nothing from the network.
+//!
+//! One thread polls the signals and the children's control lines. What a child needs was bound before it was born and
+//! stays bound when it dies, so that nobody is refused meanwhile.
+
+mod announce;
+mod child;
+mod listeners;
+mod runtime_folder;
+mod signals;
+mod spawn;
+mod status;
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::config::Config;
+use crate::control::FromChild;
+use crate::error::{Error, Result};
+use crate::role::{AreaPlace, Role};
+use announce::Announcement;
+use child::Child;
+use runtime_folder::RuntimeFolder;
+use signals::Signals;
+use status::Questions;
+
+/// What the supervisor owns for its children.
+#[derive(Debug)]
+struct Estate {
+    config: Config,
+    /// Removed when the supervisor ends.
+    _folder: RuntimeFolder,
+    areas: Vec<(AreaPlace, OwnedFd)>,
+    listeners: Vec<OwnedFd>,
+    app: Option<(std::path::PathBuf, OwnedFd)>,
+}
+
+/// Runs the program until it is told to stop.
+///
+/// # Errors
+/// When a port or the runtime folder cannot be had, or a source is hopeless from the start.
+pub fn run(config: Config) -> Result<()> {
+    let signals = Signals::new()?;
+    let (listeners, addresses) = listeners::bind_all(&config.listen)?;
+    let folder = RuntimeFolder::make(config.runtime_folder.as_deref())?;
+    let mut areas = Vec::new();
+    for (id, camera) in config.sources.iter().enumerate() {
+        let path = folder.path().join(format!("{id}-{}", camera.name));
+        let socket = eyelet_area::listen(&path, 0o600)?;
+        areas.push((AreaPlace { id, name: camera.name.clone(), path }, socket));
+    }
+    let app = match &config.app {
+        Some(_) => Some(listeners::listen_for_app(folder.path())?),
+        None => None,
+    };
+    let estate = Estate { config, _folder: folder, areas, listeners, app };
+    Supervisor::new(estate, addresses).run(signals)
+}
+
+struct Supervisor {
+    estate: Estate,
+    children: Vec<Child>,
+    questions: Questions,
+    announcement: Announcement,
+    started: Instant,
+    stop: Option<Stop>,
+}
+
+/// How far the end has come.
+struct Stop {
+    deadline: Instant,
+    result: Result<()>,
+}
+
+impl Supervisor {
+    fn new(estate: Estate, addresses: Vec<SocketAddr>) -> Self {
+        let config = &estate.config;
+        let captures = (0..config.sources.len()).map(|area| Role::Capture { area });
+        let serves = (0..config.serve_processes).map(|index| Role::Serve { index });
+        let app = config.app.as_ref().map(|_| Role::App);
+        let children = captures.chain(serves).chain(app).map(|role| Child::new(role, config.restart)).collect();
+        let announcement = Announcement::new(&estate, addresses);
+        Self { estate, children, questions: Questions::default(), announcement, started: Instant::now(), stop: None }
+    }
+
+    fn run(mut self, mut signals: Signals) -> Result<()> {
+        loop {
+            let now = Instant::now();
+            self.start_due(now);
+            self.kill_overdue(now);
+            for message in self.questions.overdue(now, &self.children, self.started) {
+                self.children[message.0].send(&message.1);
+            }
+            self.announcement.look(now);
+            if self.stop.is_some() && self.children.iter().all(|c| c.pid().is_none()) {
+                return self.stop.take().map_or(Ok(()), |stop| stop.result);
+            }
+            self.wait(&signals, now)?;
+            for signal in signals.pending() {
+                self.on_signal(signal);
+            }
+            self.hear();
+            self.reap();
+        }
+    }
+
+    fn start_due(&mut self, now: Instant) {
+        if self.stop.is_some() {
+            return;
+        }
+        for child in self.children.iter_mut().filter(|child| child.is_due(now)) {
+            match spawn::spawn(child.role(), child.generation(), &self.estate) {
+                Ok(born) => child.started(now, born),
+                Err(e) => {
+                    log::error!("{e}");
+                    child.failed_to_start(now, &e);
+                }
+            }
+        }
+    }
+
+    /// Waits for signals, messages, or the next thing to do.
+    fn wait(&self, signals: &Signals, now: Instant) -> Result<()> {
+        let deadlines = self.children.iter().filter_map(|c| c.starts_at()).filter(|_| self.stop.is_none());
+        let due = deadlines
+            .chain(self.questions.deadline())
+            .chain(self.announcement.deadline())
+            .chain(self.stop.as_ref().map(|stop| stop.deadline))
+            .min();
+        let timeout = due.map(|due| due.saturating_duration_since(now));
+        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs().cast_signed(), tv_nsec: t.subsec_nanos().into() });
+        let mut fds = vec![PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
+        fds.extend(self.children.iter().filter_map(Child::control).map(|c| PollFd::from_borrowed_fd(c.as_fd(), PollFlags::IN)));
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(e) => Err(Error::failed(format!("failed to wait for children: {e}"))),
+        }
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::TERM | Signal::INT if self.stop.is_some() => {
+                log::info!("stopping at once");
+                self.signal_all(Signal::KILL);
+            }
+            Signal::TERM | Signal::INT => self.begin_stop(Ok(())),
+            Signal::HUP => log::info!("there is no configuration file to read again; nothing changes"),
+            _ => {}
+        }
+    }
+
+    fn begin_stop(&mut self, result: Result<()>) {
+        if self.stop.is_some() {
+            return;
+        }
+        log::info!("stopping");
+        // Half a second more than the children give their streams.
+        let patience = self.estate.config.limits.stop_timeout + Duration::from_millis(500);
+        self.stop = Some(Stop { deadline: Instant::now() + patience, result });
+        self.signal_all(Signal::TERM);
+    }
+
+    fn kill_overdue(&mut self, now: Instant) {
+        if let Some(stop) = &mut self.stop
+            && now >= stop.deadline
+        {
+            stop.deadline = now + Duration::from_secs(1);
+            self.signal_all(Signal::KILL);
+        }
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        for pid in self.children.iter().filter_map(Child::pid) {
+            // The whole group: an app host has children of its own. It may have ended in this moment.
+            rustix::process::kill_process_group(pid, signal).ok();
+        }
+    }
+
+    /// Reads what the children say.
+    fn hear(&mut self) {
+        for at in 0..self.children.len() {
+            while let Some(message) = self.children[at].receive() {
+                self.on_message(at, message);
+            }
+        }
+    }
+
+    fn on_message(&mut self, at: usize, message: FromChild) {
+        let role = self.children[at].role();
+        match message {
+            FromChild::Opened(opened) => self.announcement.opened(role, &opened),
+            FromChild::Lost(error) => self.announcement.lost(role, &error),
+            FromChild::Hopeless(error) => self.begin_stop(Err(error)),
+            FromChild::Report { ask, report } => self.questions.answered(ask, at, report),
+            FromChild::AskStatus { ask } => {
+                let question = self.questions.ask(at, ask, &self.children);
+                for child in &self.children {
+                    child.send(&question);
+                }
+            }
+        }
+        if let Some((asker, answer)) = self.questions.complete(&self.children, self.started) {
+            self.children[asker].send(&answer);
+        }
+    }
+
+    /// Collects children that ended.
+    fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            self.reaped(pid, status);
+        }
+    }
+
+    fn reaped(&mut self, pid: Pid, status: rustix::process::WaitStatus) {
+        let is_stopping = self.stop.is_some();
+        let Some(child) = self.children.iter_mut().find(|child| child.pid() == Some(pid)) else { return };
+        let how = child::describe_end(status);
+        if !is_stopping {
+            log::warn!("{} pid={pid} {how}; it is started again", child.role());
+        }
+        // What it left in its group (an app host's own children) ends with it.
+        rustix::process::kill_process_group(pid, Signal::KILL).ok();
+        child.ended(Instant::now(), how);
+        self.announcement.ended(child.role());
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.signal_all(Signal::KILL);
+    }
+}

@@ -1,0 +1,194 @@
+//! Whether a frame is whole: the stamps in its pixels, read while it passes by.
+
+use eyelet_area::{Format, FourCc, Range};
+use eyelet_wire::v1::FormatInfo;
+
+use crate::stamp::{Layout, PIXELS};
+
+/// Bytes that a stamped row's stamp has at most: three a pixel.
+const MAX_STAMP: usize = PIXELS * 3;
+
+/// Sizes that a bare frame may have; which one, and in which pixel format, its stamps tell.
+const BARE_SIZES: [(u32, u32); 12] = [
+    (160, 120),
+    (320, 240),
+    (352, 288),
+    (640, 360),
+    (640, 480),
+    (800, 600),
+    (1024, 768),
+    (1280, 720),
+    (1280, 960),
+    (1280, 1024),
+    (1920, 1080),
+    (3840, 2160),
+];
+const BARE_FORMATS: [FourCc; 5] =
+    [FourCc::YUYV, FourCc::UYVY, FourCc::NV12, FourCc::GREY, FourCc::RGB24];
+
+/// What the stamps of one frame say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stamps {
+    /// There is none: not a test picture.
+    Absent,
+    /// All are there and say this.
+    Whole(u64),
+    /// They differ, or some are damaged or missing.
+    Torn,
+}
+
+/// Reads the stamps of one frame after the other, in pieces.
+#[derive(Debug)]
+pub(crate) struct Check {
+    layout: Layout,
+    /// Bytes of this frame that have passed.
+    at: usize,
+    /// The next stamped row.
+    row: usize,
+    /// What has passed of that row's stamp.
+    stamp: [u8; MAX_STAMP],
+    filled: usize,
+    agreed: Option<u64>,
+    is_torn: bool,
+}
+
+impl Check {
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            at: 0,
+            row: 0,
+            stamp: [0; MAX_STAMP],
+            filled: 0,
+            agreed: None,
+            is_torn: false,
+        }
+    }
+
+    /// Takes the next bytes of the frame. O(stamps in them).
+    pub(crate) fn part(&mut self, bytes: &[u8]) {
+        let end = self.at + bytes.len();
+        while self.row < self.layout.rows() {
+            let range = self.layout.byte_range(self.row);
+            let from = range.start + self.filled;
+            if from >= end {
+                break;
+            }
+            let part = &bytes[from - self.at..range.end.min(end) - self.at];
+            self.stamp[self.filled..self.filled + part.len()].copy_from_slice(part);
+            self.filled += part.len();
+            if self.filled < range.len() {
+                break;
+            }
+            self.judge();
+        }
+        self.at = end;
+    }
+
+    fn judge(&mut self) {
+        let sequence = self.layout.read(&self.stamp[..self.filled]);
+        // A row is bad if it says nothing, or something else than a row before; the first may be either.
+        self.is_torn |=
+            sequence.is_none() || self.agreed.is_some_and(|agreed| Some(agreed) != sequence);
+        self.agreed = self.agreed.or(sequence);
+        self.filled = 0;
+        self.row += 1;
+    }
+
+    /// Ends the frame and begins the next.
+    pub(crate) fn end(&mut self) -> Stamps {
+        let is_cut_off = self.row < self.layout.rows();
+        let stamps = match self.agreed {
+            None => Stamps::Absent,
+            Some(_) if self.is_torn || is_cut_off => Stamps::Torn,
+            Some(sequence) => Stamps::Whole(sequence),
+        };
+        *self = Self::new(self.layout);
+        stamps
+    }
+}
+
+/// Gives the layout of stamps in frames of a `config`; `None` where a picture cannot carry them.
+pub(crate) fn layout(info: &FormatInfo) -> Option<Layout> {
+    let fourcc = FourCc(info.fourcc.as_bytes().try_into().ok()?);
+    let (width, height) = (info.width, info.height);
+    if width > Format::MAX_SIDE_PX || height > Format::MAX_SIDE_PX {
+        return None;
+    }
+    let packed = Format::packed(fourcc, width, height);
+    let range = if info.range == eyelet_wire::v1::Range::Full { Range::Full } else { packed.range };
+    Layout::for_format(&Format { stride: info.stride, range, ..packed })
+}
+
+/// Gives the layouts that a bare frame of so many bytes may have.
+pub(crate) fn bare_layouts(len: u64) -> Vec<Layout> {
+    let all = BARE_SIZES.iter().flat_map(|size| BARE_FORMATS.map(|fourcc| (fourcc, *size)));
+    let formats = all.map(|(fourcc, (width, height))| Format::packed(fourcc, width, height));
+    let fitting = formats.filter(|format| format.packed_len() == Some(len));
+    fitting.filter_map(|format| Layout::for_format(&format)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn picture(fourcc: FourCc, sequence: u64) -> (Layout, Vec<u8>) {
+        let format = Format::packed(fourcc, 64, 20);
+        let layout = Layout::for_format(&format).unwrap();
+        let mut frame = vec![77; usize::try_from(format.packed_len().unwrap()).unwrap()];
+        layout.write_frame(&mut frame, sequence);
+        (layout, frame)
+    }
+
+    fn stamps(layout: Layout, frame: &[u8]) -> Stamps {
+        let mut check = Check::new(layout);
+        check.part(frame);
+        check.end()
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(at in 0usize..5, sequence in 0u64..1 << 48, len in 1usize..400) {
+            let (layout, frame) = picture(BARE_FORMATS[at], sequence);
+            let mut check = Check::new(layout);
+            for _ in 0..2 {
+                frame.chunks(len).for_each(|part| check.part(part));
+                prop_assert_eq!(check.end(), Stamps::Whole(sequence));
+            }
+        }
+
+        #[test]
+        fn a_frame_that_is_half_of_another_is_torn(at in 0usize..5, cut in 1usize..20) {
+            let ((layout, mut frame), (_, next)) = (picture(BARE_FORMATS[at], 7), picture(BARE_FORMATS[at], 8));
+            let stride = layout.byte_range(1).start / crate::stamp::ROW_STEP;
+            frame[..cut * stride].copy_from_slice(&next[..cut * stride]);
+            let whole = if cut > 16 { Stamps::Whole(8) } else { Stamps::Torn };
+            prop_assert_eq!(stamps(layout, &frame), whole);
+        }
+    }
+
+    #[test]
+    fn damage_is_torn_and_pictures_without_stamps_are_not() {
+        let (layout, frame) = picture(FourCc::YUYV, 7);
+        let mut damaged = frame.clone();
+        damaged[layout.byte_range(0).start] ^= 0x80;
+        assert_eq!(stamps(layout, &damaged), Stamps::Torn);
+        assert_eq!(stamps(layout, &frame[..1500]), Stamps::Torn);
+        assert_eq!(stamps(layout, &vec![16; frame.len()]), Stamps::Absent);
+        assert_eq!(stamps(layout, &[]), Stamps::Absent);
+    }
+
+    #[test]
+    fn bare_frames_are_guessed_by_their_length() {
+        assert_eq!(
+            bare_layouts(614_400),
+            [
+                Layout::for_format(&Format::packed(FourCc::YUYV, 640, 480)),
+                Layout::for_format(&Format::packed(FourCc::UYVY, 640, 480))
+            ]
+            .map(Option::unwrap)
+        );
+        assert!(bare_layouts(614_401).is_empty());
+    }
+}

@@ -1,0 +1,298 @@
+//! One connection after its handshake, as a pure function of what arrives: what to count and what to answer.
+
+use eyelet_area::MonotonicNs;
+use eyelet_wire::v1::{
+    ClientMessage, FRAME_HEADER_LEN, FormatInfo, FrameHeader, FrameHeaderError, ServerMessage,
+    Start, StreamInfo,
+};
+use eyelet_wire::websocket::{Opcode, close_payload, header, mask};
+
+use super::check::{self, Check, Stamps};
+use super::handshake::random;
+use super::parser::{Event, Parser};
+use super::tally::Arrived;
+use super::{Mode, Options, Verify};
+use crate::error::Error;
+
+/// Bytes of acknowledgements that may wait to be sent: the next one says the same as all before it.
+const MAX_UNSENT: usize = 4096;
+
+/// What a connection tells about the stream.
+pub(crate) trait Witness {
+    /// A frame is whole; the header is missing in bare mode.
+    fn frame(&mut self, frame: Arrived, header: Option<&FrameHeader>, now_us: u64);
+    /// A frame came that no `config` describes.
+    fn frame_without_config(&mut self);
+    /// The stream's shape is known.
+    fn format(&mut self, format: &FormatInfo);
+    /// The server said something that is for people.
+    fn remark(&mut self, text: String);
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It can be tried again.
+    Lost(String),
+    /// Trying again will not help.
+    Refused(Error),
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    options: Options,
+    parser: Parser,
+    /// What waits to be sent.
+    pub(crate) outgoing: Vec<u8>,
+    /// Frames were asked for.
+    pub(crate) is_started: bool,
+    to_ack: Option<u64>,
+    config_id: Option<u8>,
+    message: Message,
+    /// The layouts that the stamps may have; one when `is_decided`, none when there are no stamps.
+    checks: Vec<Check>,
+    is_decided: bool,
+    /// Length of the bare frames that `checks` are for.
+    bare_len: Option<u64>,
+}
+
+/// The binary message that is arriving.
+#[derive(Debug)]
+struct Message {
+    head: [u8; FRAME_HEADER_LEN],
+    head_len: usize,
+    header: Option<FrameHeader>,
+    /// Bytes of a longer header that are still to be skipped.
+    skip: usize,
+    payload_len: u64,
+    is_ignored: bool,
+}
+
+const NO_MESSAGE: Message = Message {
+    head: [0; FRAME_HEADER_LEN],
+    head_len: 0,
+    header: None,
+    skip: 0,
+    payload_len: 0,
+    is_ignored: false,
+};
+
+impl Session {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            options: options.clone(),
+            parser: Parser::new(),
+            outgoing: Vec::new(),
+            is_started: options.mode == Mode::Bare,
+            to_ack: None,
+            config_id: None,
+            message: NO_MESSAGE,
+            checks: Vec::new(),
+            is_decided: false,
+            bare_len: None,
+        }
+    }
+
+    /// Takes what arrived. O(bytes), and keeps nothing of a frame.
+    pub(crate) fn feed(
+        &mut self,
+        mut input: &[u8],
+        witness: &mut impl Witness,
+    ) -> Result<(), Ended> {
+        loop {
+            let event = self.parser.next(&mut input);
+            let event = event
+                .map_err(|broken| Ended::Lost(format!("server broke the protocol: {broken}")))?;
+            match event {
+                Some(Event::Part(part)) => self.part(part)?,
+                Some(Event::Begin(len)) => self.begin(len),
+                Some(Event::End) => self.end(witness)?,
+                Some(Event::Text(text)) => self.text(&text, witness)?,
+                Some(Event::Ping(payload)) => self.send(Opcode::Pong, &payload),
+                Some(Event::Close(reason)) => {
+                    self.send(Opcode::Close, &close_payload(1000, ""));
+                    return Err(Ended::Lost(match reason {
+                        Some(reason) => {
+                            format!("server closed with {} `{}`", reason.code, reason.text)
+                        }
+                        None => "server closed without a reason".to_owned(),
+                    }));
+                }
+                None => break,
+            }
+        }
+        if self.outgoing.len() < MAX_UNSENT
+            && let Some(seq) = self.to_ack.take()
+        {
+            self.send(Opcode::Text, ClientMessage::Ack { seq }.to_json().as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Queues a frame, masked.
+    pub(crate) fn send(&mut self, opcode: Opcode, payload: &[u8]) {
+        let [a, b, c, d, ..] = random().to_ne_bytes();
+        let key = [a, b, c, d];
+        self.outgoing.extend_from_slice(&header(opcode, payload.len() as u64, Some(key)));
+        let begin = self.outgoing.len();
+        self.outgoing.extend_from_slice(payload);
+        mask(&mut self.outgoing[begin..], key);
+    }
+
+    fn text(&mut self, text: &str, witness: &mut impl Witness) -> Result<(), Ended> {
+        if self.options.mode == Mode::Bare {
+            return Ok(());
+        }
+        let message = ServerMessage::parse(text);
+        let message =
+            message.map_err(|error| Ended::Lost(format!("server broke the protocol: {error}")))?;
+        match message {
+            ServerMessage::Hello { streams, .. } => self.start(&streams)?,
+            ServerMessage::Config { id, format, .. } => {
+                self.config_id = Some(id);
+                self.is_decided = false;
+                self.checks = check::layout(&format).map(Check::new).into_iter().collect();
+                witness.format(&format);
+            }
+            ServerMessage::State { state, why, .. } => {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                witness.remark(format!("stream is {state:?}{why}"));
+            }
+            ServerMessage::Error { code, message } => {
+                let text = format!("server says {code:?}: {message}");
+                if self.config_id.is_none() {
+                    return Err(Ended::Refused(Error::refused(text)));
+                }
+                witness.remark(text);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Asks for frames.
+    fn start(&mut self, streams: &[StreamInfo]) -> Result<(), Ended> {
+        let stream = match &self.options.stream {
+            None => None,
+            Some(wanted) => {
+                let by_name = streams.iter().find(|stream| stream.name == *wanted);
+                let by_id = || streams.iter().find(|stream| Ok(stream.id) == wanted.parse());
+                let found = by_name.or_else(by_id).ok_or_else(|| {
+                    let names: Vec<_> = streams.iter().map(|s| format!("`{}`", s.name)).collect();
+                    let text = format!("no stream `{wanted}`; there is {}", names.join(", "));
+                    Ended::Refused(Error::refused(text))
+                })?;
+                Some(found.id)
+            }
+        };
+        let formats = self.options.format.clone().map(|format| vec![format]);
+        let start = Start { stream, formats, window: self.options.window, maxfps: None };
+        self.send(Opcode::Text, ClientMessage::Start(start).to_json().as_bytes());
+        self.is_started = true;
+        Ok(())
+    }
+
+    fn begin(&mut self, len: Option<u64>) {
+        self.message = NO_MESSAGE;
+        if self.options.mode == Mode::Bare && (self.bare_len != len || len.is_none()) {
+            self.bare_len = len;
+            self.is_decided = false;
+            self.checks = len
+                .map(check::bare_layouts)
+                .unwrap_or_default()
+                .into_iter()
+                .map(Check::new)
+                .collect();
+        }
+    }
+
+    fn part(&mut self, mut part: &[u8]) -> Result<(), Ended> {
+        let message = &mut self.message;
+        if self.options.mode == Mode::V1 && message.header.is_none() && !message.is_ignored {
+            let taken = part.len().min(FRAME_HEADER_LEN - message.head_len);
+            message.head[message.head_len..message.head_len + taken]
+                .copy_from_slice(&part[..taken]);
+            message.head_len += taken;
+            part = &part[taken..];
+            match FrameHeader::decode(&message.head[..message.head_len]) {
+                Ok((header, offset)) => {
+                    message.header = Some(header);
+                    message.skip = offset - FRAME_HEADER_LEN;
+                }
+                Err(FrameHeaderError::NotAFrame(_)) => message.is_ignored = true,
+                Err(FrameHeaderError::TooShort(_)) => return Ok(()),
+                Err(error) => {
+                    return Err(Ended::Lost(format!("server broke the protocol: {error}")));
+                }
+            }
+        }
+        let skipped = message.skip.min(part.len());
+        message.skip -= skipped;
+        part = &part[skipped..];
+        message.payload_len += part.len() as u64;
+        if !message.is_ignored && self.options.verify != Verify::Never {
+            self.checks.iter_mut().for_each(|check| check.part(part));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, witness: &mut impl Witness) -> Result<(), Ended> {
+        let now_us = MonotonicNs::now().as_micros();
+        let message = std::mem::replace(&mut self.message, NO_MESSAGE);
+        if message.is_ignored {
+            return Ok(());
+        }
+        let header = message.header.as_ref();
+        if self.options.mode == Mode::V1 {
+            let Some(header) = header.filter(|_| message.skip == 0) else {
+                let what = "a binary message ends inside the frame header";
+                return Err(Ended::Lost(format!("server broke the protocol: {what}")));
+            };
+            if self.options.window.is_some() && !self.options.no_ack {
+                self.to_ack = Some(header.sequence);
+            }
+            if self.config_id != Some(header.config_id) {
+                for check in &mut self.checks {
+                    check.end(); // what it says is of no use
+                }
+                witness.frame_without_config();
+                return Ok(());
+            }
+        }
+        let stamps = self.judge();
+        let stamped = match stamps {
+            Some(Stamps::Whole(sequence)) => Some(sequence),
+            _ => None,
+        };
+        let frame = Arrived {
+            sequence: header.map(|header| header.sequence).or(stamped),
+            dropped: header.map_or(0, |header| header.dropped),
+            len: message.payload_len,
+            stamps,
+        };
+        witness.frame(frame, header, now_us);
+        Ok(())
+    }
+
+    /// Judges the frame that ended; the first of a format decides whether there are stamps, and where.
+    fn judge(&mut self) -> Option<Stamps> {
+        if self.options.verify == Verify::Never {
+            return None;
+        }
+        let found: Vec<Stamps> = self.checks.iter_mut().map(Check::end).collect();
+        if !std::mem::replace(&mut self.is_decided, true) {
+            let is_whole = |stamps: &Stamps| matches!(stamps, Stamps::Whole(_));
+            let best = found.iter().position(is_whole);
+            let best = best.or_else(|| found.iter().position(|stamps| *stamps == Stamps::Torn));
+            self.checks = best.map(|best| self.checks.swap_remove(best)).into_iter().collect();
+            return match (best, self.options.verify) {
+                (Some(best), _) => Some(found[best]),
+                (None, Verify::Always) => Some(Stamps::Absent),
+                (None, _) => None,
+            };
+        }
+        let always = || (self.options.verify == Verify::Always).then_some(Stamps::Absent);
+        found.first().copied().or_else(always)
+    }
+}
