@@ -5,6 +5,7 @@
     reason = "a command line tool: results go to standard output, progress to standard error"
 )]
 
+mod bench;
 mod command;
 mod packages;
 mod vm;
@@ -21,11 +22,18 @@ struct Task {
     run: fn(&[String]) -> Result<ExitCode>,
 }
 
-const TASKS: &[Task] = &[Task {
-    name: "vm",
-    about: "scenarios with the kernel's own V4L2 drivers in a virtual machine",
-    run: vm::run,
-}];
+const TASKS: &[Task] = &[
+    Task {
+        name: "bench",
+        about: "latency and cost beside a bare loop of write, in turn",
+        run: bench::run,
+    },
+    Task {
+        name: "vm",
+        about: "scenarios with the kernel's own V4L2 drivers in a virtual machine",
+        run: vm::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

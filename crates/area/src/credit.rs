@@ -66,7 +66,10 @@ impl Credit {
 
     /// Notes that the newest frame was sent. Call it only when [`is_due`](Self::is_due).
     pub fn sent(&mut self) {
-        debug_assert!(self.is_due(), "a frame was sent to a receiver that had no credit or was not behind");
+        debug_assert!(
+            self.is_due(),
+            "a frame was sent to a receiver that had no credit or was not behind"
+        );
         self.available = self.available.saturating_sub(1);
         self.is_behind = false;
         self.missed = 0;

@@ -22,10 +22,8 @@ pub const GENERATION_SHIFT: u32 = 40;
 /// Most slices that one `pwritev` takes. Source: `UIO_MAXIOV`, `linux/uio.h`.
 const MAX_SLICES: usize = 1024;
 
-const SEALS: SealFlags = SealFlags::WRITE
-    .union(SealFlags::GROW)
-    .union(SealFlags::SHRINK)
-    .union(SealFlags::SEAL);
+const SEALS: SealFlags =
+    SealFlags::WRITE.union(SealFlags::GROW).union(SealFlags::SHRINK).union(SealFlags::SEAL);
 
 /// Facts about a frame that are neither its shape nor its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -70,13 +68,15 @@ impl Frame {
     /// [`ErrorKind::NotSealed`], [`ErrorKind::TooShort`], [`ErrorKind::TooLarge`].
     pub(crate) fn receive(info: FrameInfo, memfd: OwnedFd) -> Result<Self> {
         if info.len == 0 || info.len > MAX_FRAME_LEN {
-            let text = format!("a frame of {} bytes; an area carries 1 to {MAX_FRAME_LEN}", info.len);
+            let text =
+                format!("a frame of {} bytes; an area carries 1 to {MAX_FRAME_LEN}", info.len);
             return Err(Error::new(ErrorKind::TooLarge, text));
         }
         // Anything that is not a memfd has no seals and is refused here, too.
         let seals = fcntl_get_seals(&memfd).unwrap_or(SealFlags::empty());
         if !seals.contains(SEALS) {
-            let text = format!("frame {} can still be changed: its seals are {seals:?}", info.sequence);
+            let text =
+                format!("frame {} can still be changed: its seals are {seals:?}", info.sequence);
             return Err(Error::new(ErrorKind::NotSealed, text));
         }
         let size = fstat(&memfd).map_err(|e| Error::io("failed to size a frame", e))?.st_size;
@@ -105,8 +105,9 @@ impl Frame {
         if let Some(mapping) = self.mapping.get() {
             return Ok(mapping.as_slice());
         }
-        let len = usize::try_from(self.info.len)
-            .map_err(|_| Error::new(ErrorKind::TooLarge, "a frame is larger than the address space"))?;
+        let len = usize::try_from(self.info.len).map_err(|_| {
+            Error::new(ErrorKind::TooLarge, "a frame is larger than the address space")
+        })?;
         let mapping = Mapping::new(self.memfd.as_fd(), len)
             .map_err(|e| Error::io(format!("failed to map frame {}", self.info.sequence), e))?;
         Ok(self.mapping.get_or_init(|| mapping).as_slice())
@@ -187,7 +188,8 @@ impl FrameBuilder {
             return Ok(());
         }
         if stride < row_len || bytes.len() < needed {
-            let text = format!("{} bytes hold no {rows} rows of {row_len}, {stride} apart", bytes.len());
+            let text =
+                format!("{} bytes hold no {rows} rows of {row_len}, {stride} apart", bytes.len());
             return Err(Error::new(ErrorKind::TooShort, text));
         }
         if stride == row_len {
@@ -283,7 +285,12 @@ mod tests {
 
     #[test]
     fn more_rows_than_one_call_takes_are_written() {
-        let bytes: Vec<u8> = (0..2500u32).flat_map(|y| [y as u8, (y >> 8) as u8, 0xee]).collect();
+        let bytes: Vec<u8> = (0..2500u16)
+            .flat_map(|y| {
+                let [low, high] = y.to_le_bytes();
+                [low, high, 0xee]
+            })
+            .collect();
         let mut builder = FrameBuilder::new().unwrap();
         builder.write_rows(&bytes, 3, 2, 2500).unwrap();
         let frame = builder.seal(Format::default(), MonotonicNs(1)).unwrap();

@@ -222,8 +222,7 @@ impl Owner {
         if self.newest.is_some() {
             credit.publish();
         }
-        let subscription =
-            Subscription { socket, credit, owes_state: true, waits_for_room: false };
+        let subscription = Subscription { socket, credit, owes_state: true, waits_for_room: false };
         self.subscribers.insert(token, subscription);
         turn.joined += 1;
         self.flush(token);
@@ -272,10 +271,14 @@ impl Subscription {
         loop {
             let received = match socket::receive_without_descriptor(self.socket.as_fd()) {
                 Ok(Some(received)) => received,
-                Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET | Errno::PIPE)) => return Ok(false),
+                Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET | Errno::PIPE)) => {
+                    return Ok(false);
+                }
                 Err(ReceiveError::Io(Errno::AGAIN)) => return Ok(true),
                 Err(ReceiveError::Io(Errno::INTR)) => continue,
-                Err(ReceiveError::Io(e)) => return Err(Error::io("failed to hear a subscriber", e)),
+                Err(ReceiveError::Io(e)) => {
+                    return Err(Error::io("failed to hear a subscriber", e));
+                }
                 Err(ReceiveError::TooManyDescriptors) => return Err(needless_descriptor()),
             };
             if received.descriptor.is_some() {

@@ -86,7 +86,9 @@ impl Subscriber {
         };
         match received.descriptor {
             None => Ok(Some(descriptor_less)),
-            Some(_) => Err(Error::new(ErrorKind::WrongDescriptors, "a state message with a descriptor")),
+            Some(_) => {
+                Err(Error::new(ErrorKind::WrongDescriptors, "a state message with a descriptor"))
+            }
         }
     }
 

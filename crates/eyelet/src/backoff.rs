@@ -64,7 +64,10 @@ mod tests {
         for expected_ms in [100, 200, 400, 800, 1000, 1000] {
             backoff.started(now);
             let pause = backoff.ended(now).as_millis();
-            assert!(pause <= expected_ms && pause * 4 >= expected_ms * 3, "{pause} for {expected_ms}");
+            assert!(
+                pause <= expected_ms && pause * 4 >= expected_ms * 3,
+                "{pause} for {expected_ms}"
+            );
         }
     }
 

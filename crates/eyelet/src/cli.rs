@@ -92,9 +92,13 @@ impl RunArgs {
     ///
     /// # Errors
     /// A usage error that names the option and what it may be.
-    pub fn into_config(self, default_source: impl FnOnce() -> Result<SourceSpec>) -> Result<Config> {
+    pub fn into_config(
+        self,
+        default_source: impl FnOnce() -> Result<SourceSpec>,
+    ) -> Result<Config> {
         self.check_old_words()?;
-        let mut sources = self.sources.iter().map(|text| camera(text)).collect::<Result<Vec<_>>>()?;
+        let mut sources =
+            self.sources.iter().map(|text| camera(text)).collect::<Result<Vec<_>>>()?;
         if let Some(device) = &self.v4l_capture {
             sources.push(Camera { name: String::new(), source: device.parse()? });
         }
@@ -125,12 +129,16 @@ impl RunArgs {
     fn check_old_words(&self) -> Result<()> {
         for plugin in self.plugins.iter().flat_map(|list| list.split(',')) {
             if !matches!(plugin, "capture" | "psgi" | "http" | "coroae") {
-                return Err(Error::usage(format!("there is no plugin `{plugin}`: `capture`, `psgi` and `http` are built in")));
+                return Err(Error::usage(format!(
+                    "there is no plugin `{plugin}`: `capture`, `psgi` and `http` are built in"
+                )));
             }
         }
         for mule in &self.mules {
             if mule != "captureloop()" {
-                return Err(Error::usage(format!("`{mule}` is no function of a plugin: there is `captureloop()`")));
+                return Err(Error::usage(format!(
+                    "`{mule}` is no function of a plugin: there is `captureloop()`"
+                )));
             }
         }
         Ok(())
@@ -149,7 +157,8 @@ fn camera(text: &str) -> Result<Camera> {
 /// One camera is `camera`; several are `camera0`, `camera1`, … by their area's id.
 fn name_the_nameless(sources: &mut [Camera]) {
     let is_alone = sources.len() == 1;
-    for (id, camera) in sources.iter_mut().enumerate().filter(|(_, camera)| camera.name.is_empty()) {
+    for (id, camera) in sources.iter_mut().enumerate().filter(|(_, camera)| camera.name.is_empty())
+    {
         camera.name = if is_alone { "camera".to_owned() } else { format!("camera{id}") };
     }
 }
@@ -158,6 +167,15 @@ fn absolute(psgi: PathBuf, places: usize) -> Result<App> {
     let psgi = std::path::absolute(&psgi)
         .map_err(|e| Error::usage(format!("failed to find the app `{}`: {e}", psgi.display())))?;
     Ok(App { psgi, places })
+}
+
+/// Makes one line of what clap says about a mistake, with a hint where to look.
+#[must_use]
+pub fn mistake(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    Error::usage(format!("{first}; see `eyelet --help`"))
 }
 
 #[cfg(test)]
@@ -182,8 +200,10 @@ mod tests {
     fn the_old_words_mean_what_they_meant() {
         let script = tempfile::NamedTempFile::new().unwrap();
         let script = script.path().to_str().unwrap();
-        let words = ["--plugin", "capture", "--v4l-capture", "/dev/video0", "--http-socket", ":9090"];
-        let with_app = [&words[..], &["--psgi", script, "--mule=captureloop()", "--processes", "10"]].concat();
+        let words =
+            ["--plugin", "capture", "--v4l-capture", "/dev/video0", "--http-socket", ":9090"];
+        let with_app =
+            [&words[..], &["--psgi", script, "--mule=captureloop()", "--processes", "10"]].concat();
         let config = super::tests::config(&with_app).unwrap();
         assert_eq!(config.sources[0].source.kind, Kind::V4l2 { device: "/dev/video0".into() });
         assert_eq!(config.listen, [Listen::Everywhere(9090)]);

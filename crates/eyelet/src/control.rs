@@ -174,8 +174,13 @@ impl Control {
     /// # Errors
     /// If the kernel has no descriptors left.
     pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
-        rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .map_err(|e| failed("make", e))
+        rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(|e| failed("make", e))
     }
 
     /// Sends a message; one that finds the line full or closed is lost, and the other side asks again.

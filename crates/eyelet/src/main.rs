@@ -7,12 +7,17 @@ use eyelet::cli::{Cli, Command};
 use eyelet::cmd;
 use eyelet::error::Result;
 use eyelet::role::{self, Role};
-use eyelet::{app, capture, log, serve};
+use eyelet::{app, capture, cli, log, serve};
 
 fn main() -> ExitCode {
     let result = match std::env::var(role::BOOT_VARIABLE) {
         Ok(supervisor) => be_a_role(&supervisor),
-        Err(_) => obey(Cli::parse()),
+        Err(_) => match Cli::try_parse() {
+            Ok(cli) => obey(cli),
+            Err(e) if e.use_stderr() => Err(cli::mistake(&e)),
+            // Help and version, which were asked for.
+            Err(e) => return print(&e),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -23,6 +28,13 @@ fn main() -> ExitCode {
             }
             ExitCode::from(error.exit_status())
         }
+    }
+}
+
+fn print(asked_for: &clap::Error) -> ExitCode {
+    match asked_for.print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -40,7 +52,10 @@ fn be_a_role(supervisor: &str) -> Result<()> {
     let born = role::be_born(supervisor)?;
     log::start(&born.boot.role.to_string());
     // What `ps` and `top` show as the command's name; it cannot fail with a text that short.
-    rustix::thread::set_name(&std::ffi::CString::new(format!("eyelet {}", born.boot.role)).unwrap_or_default()).ok();
+    rustix::thread::set_name(
+        &std::ffi::CString::new(format!("eyelet {}", born.boot.role)).unwrap_or_default(),
+    )
+    .ok();
     match born.boot.role {
         Role::Capture { area } => capture::run(area, born),
         Role::Serve { .. } => serve::run(born),

@@ -54,7 +54,14 @@ fn to_rgb(frame: &Frame, bytes: &[u8]) -> Result<Vec<u8>> {
                 width,
                 height,
             };
-            yuv::yuv_nv12_to_rgb(&image, &mut rgb, stride, range, matrix, YuvConversionMode::Balanced)
+            yuv::yuv_nv12_to_rgb(
+                &image,
+                &mut rgb,
+                stride,
+                range,
+                matrix,
+                YuvConversionMode::Balanced,
+            )
         }
     };
     converted.map_err(|e| Error::failed(format!("failed to convert a {format} frame: {e}")))?;
@@ -62,8 +69,11 @@ fn to_rgb(frame: &Frame, bytes: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<(u32, u32, Vec<u8>)> {
-    let damaged = |e: &dyn std::fmt::Display| Error::failed(format!("the camera's JPEG frame is damaged: {e}"));
-    let mut decoder = zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(bytes));
+    let damaged = |e: &dyn std::fmt::Display| {
+        Error::failed(format!("the camera's JPEG frame is damaged: {e}"))
+    };
+    let mut decoder =
+        zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(bytes));
     let rgb = decoder.decode().map_err(|e| damaged(&e))?;
     let info = decoder.info().ok_or_else(|| damaged(&"it has no size"))?;
     if rgb.len() != usize::from(info.width) * usize::from(info.height) * 3 {

@@ -95,7 +95,11 @@ pub struct Born {
 /// # Errors
 /// If the environment promises what is not there: somebody set [`BOOT_VARIABLE`] by hand.
 pub fn be_born(supervisor: &str) -> Result<Born> {
-    let by_hand = || Error::usage(format!("{BOOT_VARIABLE} is set, but this is no child of a supervisor: unset it"));
+    let by_hand = || {
+        Error::usage(format!(
+            "{BOOT_VARIABLE} is set, but this is no child of a supervisor: unset it"
+        ))
+    };
     let supervisor: u32 = supervisor.parse().map_err(|_| by_hand())?;
     end_with(supervisor)?;
     let mut boot = String::new();

@@ -187,7 +187,8 @@ fn kind(bytes: &[u8]) -> Result<u16> {
     }
     let version = u16::from_le_bytes(get(bytes, offset::VERSION));
     if version != VERSION {
-        let text = format!("the peer speaks version {version} of the area protocol, this is {VERSION}");
+        let text =
+            format!("the peer speaks version {version} of the area protocol, this is {VERSION}");
         return Err(Error::new(ErrorKind::WrongVersion, text));
     }
     Ok(u16::from_le_bytes(get(bytes, offset::KIND)))

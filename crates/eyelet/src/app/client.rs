@@ -24,7 +24,7 @@ pub(super) enum Client {
     /// Nothing was answered yet, or an HTTP answer is being sent.
     Http(Http),
     /// The handshake is done.
-    WebSocket(Link),
+    WebSocket(Box<Link>),
 }
 
 #[derive(Debug)]
@@ -37,7 +37,12 @@ pub(super) struct Http {
 }
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, read_ahead: BytesMut, max_message: usize, is_head: bool) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        read_ahead: BytesMut,
+        max_message: usize,
+        is_head: bool,
+    ) -> Self {
         Self::Http(Http { stream, read_ahead, max_message, is_head, has_answer: false })
     }
 
@@ -47,7 +52,7 @@ impl Client {
             Self::Http(http) => {
                 let mut link = Link::new(http.stream, http.read_ahead, http.max_message);
                 link.send_raw(upgrade.response(protocol));
-                Self::WebSocket(link)
+                Self::WebSocket(Box::new(link))
             }
             already @ Self::WebSocket(_) => already,
         }
@@ -66,7 +71,9 @@ impl Client {
     pub(super) async fn gone(&mut self) {
         match self {
             Self::Http(http) => http.gone().await,
-            Self::WebSocket(link) => while !matches!(link.next().await, Ok(Heard::Closed) | Err(_)) {},
+            Self::WebSocket(link) => {
+                while !matches!(link.next().await, Ok(Heard::Closed) | Err(_)) {}
+            }
         }
     }
 

@@ -33,7 +33,11 @@ impl Gate {
     ///
     /// # Errors
     /// What to tell the client: all places are taken, or the host is not there.
-    pub(crate) async fn enter(&self, is_upgrade: bool, patience: Duration) -> Result<Admitted<'_>, String> {
+    pub(crate) async fn enter(
+        &self,
+        is_upgrade: bool,
+        patience: Duration,
+    ) -> Result<Admitted<'_>, String> {
         let place = async {
             if is_upgrade {
                 return self.upgrades.acquire().await;
@@ -48,7 +52,9 @@ impl Gate {
             Ok(Ok(place)) => place,
             _ => {
                 let places = self.places;
-                return Err(format!("all {places} places of the app are taken; start it with a larger --processes"));
+                return Err(format!(
+                    "all {places} places of the app are taken; start it with a larger --processes"
+                ));
             }
         };
         match tokio::time::timeout(patience, UnixStream::connect(&self.socket)).await {

@@ -28,7 +28,9 @@ const HOST_FD: i32 = 4;
 pub fn run(mut born: Born) -> Result<()> {
     let app = born.boot.config.app.take().ok_or_else(|| Error::failed("there is no app to run"))?;
     let listener = born.sockets.pop().ok_or_else(|| Error::failed("the app host got no socket"))?;
-    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("failed to start the app `{}`: {e}", app.psgi.display()));
+    let failed = |e: &dyn std::fmt::Display| {
+        Error::failed(format!("failed to start the app `{}`: {e}", app.psgi.display()))
+    };
     let host = memfd_create(c"eyelet-psgi", MemfdFlags::CLOEXEC).map_err(|e| failed(&e))?;
     File::from(host.as_fd().try_clone_to_owned().map_err(|e| failed(&e))?)
         .write_all(PSGI_HOST)

@@ -63,7 +63,10 @@ impl AppLink {
             match self.fill().await {
                 Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
                 Ok(_) if self.input.len() > MAX_LINE_LEN => {
-                    return io::Error::new(io::ErrorKind::InvalidData, "it talks while it should wait");
+                    return io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "it talks while it should wait",
+                    );
                 }
                 Ok(_) => {}
                 Err(e) => return e,

@@ -27,12 +27,24 @@ impl Request {
     ///
     /// # Errors
     /// The answer that it gets: 400 for a bad upgrade or head, 413 for a body over the limit.
-    pub(crate) async fn read(request: hyper::Request<Incoming>, limits: &Limits) -> Result<Self, Box<Answer>> {
+    pub(crate) async fn read(
+        request: hyper::Request<Incoming>,
+        limits: &Limits,
+    ) -> Result<Self, Box<Answer>> {
         let (head, body) = request.into_parts();
-        let upgrade = if websocket::is_asked_for(&head) { Some(websocket::check(&head)?) } else { None };
-        let body = if body.is_end_stream() { Bytes::new() } else { read_body(body, limits.body_bytes).await? };
-        let netstring = scgi::encode_request(body.len() as u64, variables(&head))
-            .map_err(|e| Box::new(plain(StatusCode::BAD_REQUEST, &format!("the request cannot be passed on: {e}"))))?;
+        let upgrade =
+            if websocket::is_asked_for(&head) { Some(websocket::check(&head)?) } else { None };
+        let body = if body.is_end_stream() {
+            Bytes::new()
+        } else {
+            read_body(body, limits.body_bytes).await?
+        };
+        let netstring = scgi::encode_request(body.len() as u64, variables(&head)).map_err(|e| {
+            Box::new(plain(
+                StatusCode::BAD_REQUEST,
+                &format!("the request cannot be passed on: {e}"),
+            ))
+        })?;
         let is_head = head.method == hyper::Method::HEAD;
         Ok(Self { head: netstring, body, upgrade, is_head })
     }
@@ -54,7 +66,10 @@ fn variables(head: &hyper::http::request::Parts) -> Vec<(String, Vec<u8>)> {
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
     let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("");
-    let (server, port) = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).unwrap_or((host, "80"));
+    let (server, port) = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok())
+        .unwrap_or((host, "80"));
     let mut variables: Vec<(String, Vec<u8>)> = [
         ("REQUEST_METHOD", head.method.as_str().to_owned()),
         ("REQUEST_URI", head.uri.path_and_query().map_or(path, |p| p.as_str()).to_owned()),
@@ -71,7 +86,8 @@ fn variables(head: &hyper::http::request::Parts) -> Vec<(String, Vec<u8>)> {
         let Some(variable) = scgi::cgi_name(name.as_str()) else { continue };
         // RFC 9110, section 5.3: values of the same name join with a comma; cookies with a semicolon (RFC 9113, 8.2.3).
         let separator: &[u8] = if name == header::COOKIE { b"; " } else { b", " };
-        let values: Vec<&[u8]> = head.headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
+        let values: Vec<&[u8]> =
+            head.headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
         variables.push((variable, values.join(separator)));
     }
     variables
@@ -83,7 +99,10 @@ fn percent_decode(path: &str) -> Vec<u8> {
     let mut rest = path.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         let digits = after.get(..2).filter(|d| byte == b'%' && d.iter().all(u8::is_ascii_hexdigit));
-        match digits.and_then(|d| std::str::from_utf8(d).ok()).and_then(|d| u8::from_str_radix(d, 16).ok()) {
+        match digits
+            .and_then(|d| std::str::from_utf8(d).ok())
+            .and_then(|d| u8::from_str_radix(d, 16).ok())
+        {
             Some(decoded) => {
                 out.push(decoded);
                 rest = &after[2..];

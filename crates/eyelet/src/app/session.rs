@@ -25,7 +25,12 @@ const FIRST_ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 type Outcome = Result<String, (Kind, String)>;
 
 /// Serves a request by the app to its end.
-pub(crate) async fn run(server: Rc<Server>, stream: TcpStream, read_ahead: BytesMut, request: Request) {
+pub(crate) async fn run(
+    server: Rc<Server>,
+    stream: TcpStream,
+    read_ahead: BytesMut,
+    request: Request,
+) {
     let limits = server.limits;
     let mut client = Client::new(stream, read_ahead, limits.message_bytes, request.is_head);
     let Some(gate) = &server.app else { return };
@@ -37,7 +42,14 @@ pub(crate) async fn run(server: Rc<Server>, stream: TcpStream, read_ahead: Bytes
         }
     };
     let app = AppLink::new(admitted.app);
-    let mut session = Session { server: &server, app, client: Some(client), request, areas: BTreeMap::new(), is_gone: false };
+    let mut session = Session {
+        server: &server,
+        app,
+        client: Some(client),
+        request,
+        areas: BTreeMap::new(),
+        is_gone: false,
+    };
     let end = tokio::select! {
         end = session.obey() => end,
         () = server.stopped() => End::Stopped,
@@ -82,7 +94,10 @@ impl Session<'_> {
         let body = std::mem::take(&mut self.request.body);
         for part in [&head[..], &body[..]] {
             if let Err(e) = self.app.send(part).await {
-                return End::Failed(StatusCode::BAD_GATEWAY, format!("the app did not take the request: {e}"));
+                return End::Failed(
+                    StatusCode::BAD_GATEWAY,
+                    format!("the app did not take the request: {e}"),
+                );
             }
         }
         loop {
@@ -94,9 +109,16 @@ impl Session<'_> {
                 Ok(Verb::End) => return End::Done,
                 Ok(verb) => match self.payload(&verb).await {
                     Ok(payload) => self.perform(verb, &payload).await,
-                    Err(e) => return End::Failed(StatusCode::BAD_GATEWAY, format!("the app hung up inside a verb: {e}")),
+                    Err(e) => {
+                        return End::Failed(
+                            StatusCode::BAD_GATEWAY,
+                            format!("the app hung up inside a verb: {e}"),
+                        );
+                    }
                 },
-                Err(e) if e.ends_request() => return End::Failed(StatusCode::BAD_GATEWAY, e.to_string()),
+                Err(e) if e.ends_request() => {
+                    return End::Failed(StatusCode::BAD_GATEWAY, e.to_string());
+                }
                 Err(e) => Err((kind(&e), e.to_string())),
             };
             let answer = match outcome {
@@ -152,7 +174,9 @@ impl Session<'_> {
         match verb {
             Verb::Handshake { protocol } => self.handshake(protocol.as_deref()),
             Verb::Wait { area, timeout, .. } => self.wait(area, timeout).await,
-            Verb::SendArea { area, pos, len, op } => within(limit, self.send_area(area, pos, len, op)).await,
+            Verb::SendArea { area, pos, len, op } => {
+                within(limit, self.send_area(area, pos, len, op)).await
+            }
             Verb::Send { op, .. } => {
                 if op == Op::Text && std::str::from_utf8(payload).is_err() {
                     return Err((Kind::BadRequest, "a text message must be UTF-8".to_owned()));
@@ -173,7 +197,10 @@ impl Session<'_> {
 
     fn handshake(&mut self, protocol: Option<&str>) -> Outcome {
         let Some(upgrade) = self.request.upgrade.clone() else {
-            return Err((Kind::BadState, "the request does not ask for a WebSocket: no Sec-WebSocket-Key".to_owned()));
+            return Err((
+                Kind::BadState,
+                "the request does not ask for a WebSocket: no Sec-WebSocket-Key".to_owned(),
+            ));
         };
         if self.client().has_answer() {
             return Err((Kind::BadState, "the request was answered already".to_owned()));
@@ -186,7 +213,8 @@ impl Session<'_> {
         if self.client().has_answer() {
             return Err((Kind::BadState, "the request was answered already".to_owned()));
         }
-        let head = eyelet_wire::head::parse(payload).map_err(|e| (Kind::BadRequest, e.to_string()))?;
+        let head =
+            eyelet_wire::head::parse(payload).map_err(|e| (Kind::BadRequest, e.to_string()))?;
         let limit = self.server.limits.send_timeout;
         within(limit, async { done(self.client().head(&head).await) }).await
     }
@@ -196,11 +224,14 @@ impl Session<'_> {
         self.follow(area)?;
         let deadline = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
         loop {
-            let (Some(followed), Some(client)) = (self.areas.get_mut(&area), &mut self.client) else {
+            let (Some(followed), Some(client)) = (self.areas.get_mut(&area), &mut self.client)
+            else {
                 return Err(gone());
             };
             let newest = followed.watching.newest_seen();
-            if let Some(sequence) = newest.frame.map(|f| f.info().sequence).filter(|s| *s > followed.last) {
+            if let Some(sequence) =
+                newest.frame.map(|f| f.info().sequence).filter(|s| *s > followed.last)
+            {
                 followed.last = sequence;
                 return Ok(sequence.to_string());
             }
@@ -229,9 +260,14 @@ impl Session<'_> {
             return Err((Kind::OutOfRange, format!("there is no frame: {}", newest.state.why())));
         };
         let (sequence, whole) = (frame.info().sequence, frame.info().len);
-        let end = len.map_or(Some(whole), |len| pos.checked_add(len)).filter(|end| *end <= whole && pos <= *end);
+        let end = len
+            .map_or(Some(whole), |len| pos.checked_add(len))
+            .filter(|end| *end <= whole && pos <= *end);
         let Some(end) = end else {
-            return Err((Kind::OutOfRange, format!("the frame has {whole} bytes; that part lies beyond")));
+            return Err((
+                Kind::OutOfRange,
+                format!("the frame has {whole} bytes; that part lies beyond"),
+            ));
         };
         let link = client.idle_link().await.map_err(|_| gone())?;
         tcp::bound_unsent(link.stream(), end - pos);
@@ -261,14 +297,18 @@ impl Session<'_> {
     }
 
     fn client(&mut self) -> &mut Client {
-        self.client.as_mut().expect("the client is only taken inside the handshake, which does not wait")
+        self.client
+            .as_mut()
+            .expect("the client is only taken inside the handshake, which does not wait")
     }
 
     async fn finish(&mut self, end: End) {
         let Some(client) = &mut self.client else { return };
         match end {
             End::Done if client.has_answer() => client.end(1000, "").await,
-            End::Done => client.fail(StatusCode::BAD_GATEWAY, "the app ended without an answer").await,
+            End::Done => {
+                client.fail(StatusCode::BAD_GATEWAY, "the app ended without an answer").await
+            }
             End::Failed(status, text) => {
                 log::warn!("app request failed: {text}");
                 client.fail(status, &text).await;
@@ -299,7 +339,8 @@ fn done(result: io::Result<()>) -> Outcome {
 }
 
 async fn within(limit: Duration, work: impl Future<Output = Outcome>) -> Outcome {
-    let too_slow = |_| Err((Kind::Gone, format!("the client took nothing for {} s", limit.as_secs())));
+    let too_slow =
+        |_| Err((Kind::Gone, format!("the client took nothing for {} s", limit.as_secs())));
     tokio::time::timeout(limit, work).await.unwrap_or_else(too_slow)
 }
 

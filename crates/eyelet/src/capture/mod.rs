@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use eyelet_area::{Owner, State};
+use eyelet_area::{Format, Owner, State};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -49,10 +49,16 @@ pub fn run(area: usize, born: Born) -> Result<()> {
         source: None,
         owner,
         control,
-        backoff: Backoff::new(restart.first, restart.cap, restart.healthy_after, u64::from(std::process::id())),
+        backoff: Backoff::new(
+            restart.first,
+            restart.cap,
+            restart.healthy_after,
+            u64::from(std::process::id()),
+        ),
         retry_at: Instant::now(),
         was_open: boot.generation > 0,
         report: CaptureReport::default(),
+        introduced: Format::default(),
         counted: Counters::default(),
         rate: Rate::default(),
     };
@@ -73,6 +79,8 @@ struct Capture {
     /// This run of the program has had the source open; from then on nothing is hopeless.
     was_open: bool,
     report: CaptureReport,
+    /// Shape of the frames that was reported last.
+    introduced: Format,
     /// Counters of the sources that were open before this one.
     counted: Counters,
     rate: Rate,
@@ -96,16 +104,27 @@ impl Capture {
     fn open(&mut self) {
         match self.opener.open() {
             Ok(source) => {
-                let opened = describe(source.description());
-                log::info!("source={} open: {}x{} {}", opened.name, opened.width, opened.height, opened.fourcc);
-                self.report.opened = Some(opened.clone());
-                self.control.send(&FromChild::Opened(opened));
+                let description = source.description().clone();
+                log::info!("source={} open", description.name);
                 self.was_open = true;
                 self.backoff.started(Instant::now());
                 self.source = Some(source);
+                // A command that has not said a word yet is introduced by its first frame.
+                if description.format.width > 0 {
+                    self.introduce(&description);
+                }
             }
             Err(e) => self.lose(&e),
         }
+    }
+
+    /// Says what the source delivers.
+    fn introduce(&mut self, description: &Description) {
+        log::info!("source={} gives {}", description.name, description.format);
+        self.introduced = description.format;
+        let opened = describe(description);
+        self.report.opened = Some(opened.clone());
+        self.control.send(&FromChild::Opened(opened));
     }
 
     /// The source is not there (any more): say so, and try again later.
@@ -114,13 +133,12 @@ impl Capture {
             self.counted = sum(self.counted, source.counters());
         }
         let is_hopeless = matches!(error.kind(), ErrorKind::Refused | ErrorKind::Usage);
-        if is_hopeless && !self.was_open {
-            self.control.send(&FromChild::Hopeless(error.clone()));
-        } else {
-            self.control.send(&FromChild::Lost(error.clone()));
-        }
+        let is_hopeless = is_hopeless && !self.was_open;
+        let message = if is_hopeless { FromChild::Hopeless } else { FromChild::Lost };
+        self.control.send(&message(error.clone()));
         let why = error.to_string();
-        if self.report.no_signal.as_deref() != Some(&why) {
+        // The supervisor says what is hopeless as it ends.
+        if !is_hopeless && self.report.no_signal.as_deref() != Some(&why) {
             log::warn!("area={} no signal: {why}", self.camera.name);
         }
         self.report.no_signal = Some(why.clone());
@@ -133,12 +151,17 @@ impl Capture {
         let wait = self.source.as_ref().map(|s| s.wait()).unwrap_or_default();
         let due = if self.source.is_some() { wait.due } else { Some(self.retry_at) };
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
-        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs().cast_signed(), tv_nsec: t.subsec_nanos().into() });
+        let timeout = timeout.map(|t| Timespec {
+            tv_sec: t.as_secs().cast_signed(),
+            tv_nsec: t.subsec_nanos().into(),
+        });
         let mut fds = vec![
             PollFd::new(&self.owner, PollFlags::IN),
             PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
         ];
-        fds.extend(wait.readable.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::PRI)));
+        fds.extend(
+            wait.readable.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::PRI)),
+        );
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(e) => Err(Error::failed(format!("failed to wait for frames: {e}"))),
@@ -150,6 +173,11 @@ impl Capture {
             let Some(source) = &mut self.source else { return };
             match source.try_next() {
                 Ok(Next::Frame(frame)) => {
+                    if frame.info().format != self.introduced {
+                        let description = source.description().clone();
+                        self.introduce(&description);
+                        self.introduced = frame.info().format;
+                    }
                     self.rate.count(Instant::now());
                     self.report.no_signal = None;
                     self.report.published += 1;
@@ -178,7 +206,11 @@ impl Capture {
 }
 
 fn sum(a: Counters, b: Counters) -> Counters {
-    Counters { dropped: a.dropped + b.dropped, skipped: a.skipped + b.skipped, corrupt: a.corrupt + b.corrupt }
+    Counters {
+        dropped: a.dropped + b.dropped,
+        skipped: a.skipped + b.skipped,
+        corrupt: a.corrupt + b.corrupt,
+    }
 }
 
 fn describe(description: &Description) -> Opened {

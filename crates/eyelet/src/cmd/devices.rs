@@ -30,19 +30,31 @@ pub fn run(args: &Args) -> Result<()> {
     for node in &nodes {
         describe(node, args, &mut text);
     }
-    std::io::stdout().write_all(text.as_bytes()).map_err(|e| Error::failed(format!("failed to print: {e}")))
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|e| Error::failed(format!("failed to print: {e}")))
 }
 
 fn describe(node: &Node, args: &Args, text: &mut String) {
     let path = node.path.display();
     match &node.state {
         State::Camera { capability, formats } => {
-            text.push_str(&format!("{path}  {} ({}, {})\n", capability.card, capability.driver, capability.bus));
+            text.push_str(&format!(
+                "{path}  {} ({}, {})\n",
+                capability.card, capability.driver, capability.bus
+            ));
             let device = Device::open(&node.path).ok();
             for format in formats {
-                let sizes = device.as_ref().and_then(|d| d.frame_sizes(format.fourcc).ok()).unwrap_or_default();
+                let sizes = device
+                    .as_ref()
+                    .and_then(|d| d.frame_sizes(format.fourcc).ok())
+                    .unwrap_or_default();
                 let sizes: Vec<String> = sizes.iter().map(size).collect();
-                text.push_str(&format!("    {}  {}\n", format.fourcc.escape_ascii(), sizes.join(" ")));
+                text.push_str(&format!(
+                    "    {}  {}\n",
+                    format.fourcc.escape_ascii(),
+                    sizes.join(" ")
+                ));
             }
             text.push_str(&format!("    use it: eyelet run --source v4l2:{path}\n"));
             if args.controls
@@ -70,6 +82,7 @@ fn size(sizes: &Sizes) -> String {
 }
 
 fn describe_control(device: &Device, control: &Control) -> String {
-    let value = device.control_value(control).map_or_else(|_| "-".to_owned(), |value| format!("{value:?}"));
+    let value =
+        device.control_value(control).map_or_else(|_| "-".to_owned(), |value| format!("{value:?}"));
     format!("    {} = {value}  ({:?})\n", control.key(), control.kind)
 }

@@ -28,12 +28,17 @@ fn default_source() -> Result<crate::config::SourceSpec> {
     match first_camera(&nodes) {
         Some(device) => format!("v4l2:{}", device.display()).parse(),
         None => {
-            ::log::info!("no camera found; showing the test picture (choose with --source, see `eyelet devices`)");
+            ::log::info!(
+                "no camera found; showing the test picture (choose with --source, see `eyelet devices`)"
+            );
             "test:640x480@30".parse()
         }
     }
 }
 
 fn first_camera(nodes: &[Node]) -> Option<PathBuf> {
-    nodes.iter().find(|node| matches!(node.state, State::Camera { .. })).map(|node| node.path.clone())
+    nodes
+        .iter()
+        .find(|node| matches!(node.state, State::Camera { .. }))
+        .map(|node| node.path.clone())
 }

@@ -119,20 +119,33 @@ impl Config {
     /// # Errors
     /// A usage error that names the option, its value and what it may be.
     pub fn validate(&self) -> Result<()> {
-        let processes = [("--serve-processes", Some(self.serve_processes)), ("--processes", self.app.as_ref().map(|a| a.places))];
+        let processes = [
+            ("--serve-processes", Some(self.serve_processes)),
+            ("--processes", self.app.as_ref().map(|a| a.places)),
+        ];
         for (option, value) in processes {
             if value.is_some_and(|n| !(1..=MAX_PROCESSES).contains(&n)) {
-                return Err(Error::usage(format!("{option} takes 1 to {MAX_PROCESSES}, not {}", value.unwrap_or(0))));
+                return Err(Error::usage(format!(
+                    "{option} takes 1 to {MAX_PROCESSES}, not {}",
+                    value.unwrap_or(0)
+                )));
             }
         }
         for (at, camera) in self.sources.iter().enumerate() {
             let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if camera.name.is_empty() || camera.name.len() > 64 || !camera.name.chars().all(is_word) {
-                let text = format!("`{}` is no camera name: use up to 64 letters, digits, `-` and `_`", camera.name);
+            if camera.name.is_empty() || camera.name.len() > 64 || !camera.name.chars().all(is_word)
+            {
+                let text = format!(
+                    "`{}` is no camera name: use up to 64 letters, digits, `-` and `_`",
+                    camera.name
+                );
                 return Err(Error::usage(text));
             }
             if self.sources[..at].iter().any(|other| other.name == camera.name) {
-                return Err(Error::usage(format!("two cameras are called `{}`; name one of them NAME=SOURCE", camera.name)));
+                return Err(Error::usage(format!(
+                    "two cameras are called `{}`; name one of them NAME=SOURCE",
+                    camera.name
+                )));
             }
         }
         if let Some(app) = &self.app {

@@ -38,15 +38,20 @@ impl FromStr for Fps {
         let (frames, seconds) = if let Some((frames, seconds)) = text.split_once('/') {
             (frames.parse().map_err(|_| wrong())?, seconds.parse().map_err(|_| wrong())?)
         } else if let Some((whole, part)) = text.split_once('.') {
-            let digits = u32::try_from(part.len()).ok().filter(|n| (1..=3).contains(n)).ok_or_else(wrong)?;
+            let digits =
+                u32::try_from(part.len()).ok().filter(|n| (1..=3).contains(n)).ok_or_else(wrong)?;
             let seconds = 10u32.pow(digits);
             let part: u32 = part.parse().map_err(|_| wrong())?;
             let whole: u32 = whole.parse().map_err(|_| wrong())?;
-            (whole.checked_mul(seconds).and_then(|n| n.checked_add(part)).ok_or_else(wrong)?, seconds)
+            (
+                whole.checked_mul(seconds).and_then(|n| n.checked_add(part)).ok_or_else(wrong)?,
+                seconds,
+            )
         } else {
             (text.parse().map_err(|_| wrong())?, 1)
         };
-        let fits = frames > 0 && seconds > 0 && frames / seconds <= 1000 && seconds / frames <= 1000;
+        let fits =
+            frames > 0 && seconds > 0 && frames / seconds <= 1000 && seconds / frames <= 1000;
         fits.then_some(Self { frames, seconds }).ok_or_else(wrong)
     }
 }
@@ -76,7 +81,9 @@ impl FromStr for Size {
         let side = |s: &str| s.parse().ok().filter(|px| (1..=Format::MAX_SIDE_PX).contains(px));
         text.split_once('x')
             .and_then(|(w, h)| Some(Self { width: side(w)?, height: side(h)? }))
-            .ok_or_else(|| Error::usage(format!("`{text}` is no size: write WIDTHxHEIGHT, as `640x480`")))
+            .ok_or_else(|| {
+                Error::usage(format!("`{text}` is no size: write WIDTHxHEIGHT, as `640x480`"))
+            })
     }
 }
 
@@ -168,7 +175,9 @@ impl FromStr for SourceSpec {
                 Kind::Exec { command: words.ok_or_else(unsplit)? }
             }
             other => {
-                return Err(Error::usage(format!("`{other}:` is no kind of source: write {KINDS}")));
+                return Err(Error::usage(format!(
+                    "`{other}:` is no kind of source: write {KINDS}"
+                )));
             }
         };
         Ok(Self { text: text.to_owned(), kind, wish })
@@ -222,7 +231,9 @@ fn parse_options(text: &str, options: &str) -> Result<Wish> {
             "range" => wish.range = Some(parse_range(value)?),
             _ => {
                 let known = "format, size, fps, matrix and range";
-                return Err(Error::usage(format!("`{key}` in `{text}` is no option of a source: there are {known}")));
+                return Err(Error::usage(format!(
+                    "`{key}` in `{text}` is no option of a source: there are {known}"
+                )));
             }
         }
     }
@@ -239,7 +250,11 @@ fn parse_fourcc(value: &str) -> Result<FourCc> {
             .ok()
             .filter(|code| code.iter().all(u8::is_ascii_graphic))
             .map(FourCc)
-            .ok_or_else(|| Error::usage(format!("`{value}` is no pixel format: write a four-character code, as YUYV or MJPG"))),
+            .ok_or_else(|| {
+                Error::usage(format!(
+                    "`{value}` is no pixel format: write a four-character code, as YUYV or MJPG"
+                ))
+            }),
     }
 }
 
@@ -247,7 +262,11 @@ fn parse_matrix(value: &str) -> Result<Matrix> {
     [Matrix::Bt601, Matrix::Bt709, Matrix::Bt2020, Matrix::Smpte240m]
         .into_iter()
         .find(|m| m.name() == value)
-        .ok_or_else(|| Error::usage(format!("`{value}` is no matrix: there are bt601, bt709, bt2020 and smpte240m")))
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "`{value}` is no matrix: there are bt601, bt709, bt2020 and smpte240m"
+            ))
+        })
 }
 
 fn parse_range(value: &str) -> Result<Range> {
@@ -280,7 +299,10 @@ mod tests {
     #[test]
     fn a_command_is_split_as_a_shell_splits_and_options_follow_the_last_question_mark() {
         let spec = parse("exec:cam --name 'what? now'?format=YUYV&size=64x48&fps=30000/1001");
-        assert_eq!(spec.kind, Kind::Exec { command: vec!["cam".into(), "--name".into(), "what? now".into()] });
+        assert_eq!(
+            spec.kind,
+            Kind::Exec { command: vec!["cam".into(), "--name".into(), "what? now".into()] }
+        );
         assert_eq!(spec.wish.fps.map(|f| f.to_string()).as_deref(), Some("30000/1001"));
     }
 

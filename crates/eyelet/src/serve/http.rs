@@ -110,7 +110,10 @@ where
 
 /// Tells a client that there are too many; it never waits for one.
 pub(crate) async fn refuse(stream: TcpStream) {
-    let answer = routes::plain_bytes(StatusCode::SERVICE_UNAVAILABLE, "too many connections; try again later");
+    let answer = routes::plain_bytes(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many connections; try again later",
+    );
     if stream.writable().await.is_ok() {
         // Whoever does not take these few bytes at once does not get them.
         stream.try_write(&answer).ok();

@@ -101,7 +101,13 @@ impl Link {
     /// Begins to send a part of a frame as one message, behind `prefix`; [`Heard::Sent`] tells its end.
     ///
     /// Call it only when [`is_idle`](Self::is_idle).
-    pub(crate) fn send_frame(&mut self, opcode: Opcode, prefix: &[u8], frame: Arc<Frame>, part: Range<u64>) {
+    pub(crate) fn send_frame(
+        &mut self,
+        opcode: Opcode,
+        prefix: &[u8],
+        frame: Arc<Frame>,
+        part: Range<u64>,
+    ) {
         let len = prefix.len() as u64 + (part.end - part.start);
         let mut head = [0; 64];
         let ws = header(opcode, len, None);
@@ -161,7 +167,9 @@ impl Link {
         loop {
             match self.decoder.decode(&mut self.input) {
                 Ok(None) => return None,
-                Ok(Some(Message::Ping(payload))) => self.pong = Some(message(Opcode::Pong, &payload)),
+                Ok(Some(Message::Ping(payload))) => {
+                    self.pong = Some(message(Opcode::Pong, &payload))
+                }
                 Ok(Some(Message::Pong(_))) => {}
                 // RFC 6455, section 5.5.1: answered with the same code; an empty one with an empty one.
                 Ok(Some(Message::Close(reason))) => {
@@ -193,7 +201,9 @@ impl Link {
         }
         if let Some(next) = self.waiting.pop_front() {
             self.sending.begin(&next);
-        } else if let Some(pong) = self.pong.take().filter(|_| !matches!(self.end, End::Lingering(_))) {
+        } else if let Some(pong) =
+            self.pong.take().filter(|_| !matches!(self.end, End::Lingering(_)))
+        {
             self.sending.begin(&pong);
         } else if let End::Closing(close) = &mut self.end {
             if close.is_empty() {

@@ -82,7 +82,8 @@ impl Server {
 /// When the runtime, a listener or the control line fails: the supervisor starts the role again.
 pub fn run(born: Born) -> Result<()> {
     let failed = |e: std::io::Error| Error::failed(format!("failed to start serving: {e}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let tasks = LocalSet::new();
     let result = tasks.block_on(&runtime, serve(born));
     // A snapshot that is being made must not hold up the end.
@@ -94,7 +95,12 @@ async fn serve(born: Born) -> Result<()> {
     let Born { boot, control, sockets } = born;
     let (stop_sender, stop) = watch::channel(false);
     let feeds = boot.areas.into_iter().map(|area: AreaPlace| Rc::new(Feed::new(area)));
-    let app = boot.config.app.as_ref().zip(boot.app_socket).map(|(app, socket)| Gate::new(socket, app.places));
+    let app = boot
+        .config
+        .app
+        .as_ref()
+        .zip(boot.app_socket)
+        .map(|(app, socket)| Gate::new(socket, app.places));
     let server = Rc::new(Server {
         limits: boot.config.limits,
         feeds: feeds.collect(),

@@ -35,5 +35,7 @@ pub(crate) fn register<T: OwnsOne>(inner: T) -> Result<AsyncFd<Registered<T>>> {
     // SAFETY: `inner` moves into the AsyncFd; by the invariant of `OwnsOne` its descriptor is open and the same until
     // it is dropped, and nothing here takes it out or replaces it.
     let registered = unsafe { AsyncFd::register(Registered(inner)) };
-    registered.map_err(|e| Error::failed(format!("failed to wait for a descriptor: {}", e.into_parts().1)))
+    registered.map_err(|e| {
+        Error::failed(format!("failed to wait for a descriptor: {}", e.into_parts().1))
+    })
 }

@@ -69,7 +69,9 @@ async fn get(server: &Rc<Server>, own: &str, request: &Request<Incoming>) -> Ans
         "healthz" => plain(StatusCode::OK, "ok"),
         "api/status" => api::status(server).await,
         "snapshot.png" => snapshot::png(server, request.uri().query().unwrap_or("")).await,
-        own => site::file(own, request.headers().get(header::IF_NONE_MATCH)).unwrap_or_else(not_found),
+        own => {
+            site::file(own, request.headers().get(header::IF_NONE_MATCH)).unwrap_or_else(not_found)
+        }
     }
 }
 

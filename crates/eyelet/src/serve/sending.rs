@@ -81,7 +81,12 @@ impl Sending {
         }
         while let Some(Payload { frame, left }) = &mut self.payload {
             let wanted = usize::try_from(left.end - left.start).unwrap_or(usize::MAX);
-            let sent = match rustix::fs::sendfile(stream.as_fd(), frame.as_fd(), Some(&mut left.start), wanted) {
+            let sent = match rustix::fs::sendfile(
+                stream.as_fd(),
+                frame.as_fd(),
+                Some(&mut left.start),
+                wanted,
+            ) {
                 // The memfd is sealed and long enough: the kernel has nothing to stop for.
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => n,

@@ -1,8 +1,8 @@
 //! The built-in site: the page at `/` and the player's modules, embedded in the executable.
 
 use bytes::Bytes;
-use hyper::header::{self, HeaderValue};
 use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
 
 use crate::serve::routes::{Answer, plain, whole};
 

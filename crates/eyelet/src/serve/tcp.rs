@@ -18,7 +18,10 @@ const PROBE_AFTER_IDLE: Duration = Duration::from_secs(30);
 /// Refusals are harmless: the stream works without.
 pub(crate) fn prepare(stream: &TcpStream) {
     stream.set_nodelay(true).ok();
-    let keepalive = TcpKeepalive::new().with_time(PROBE_AFTER_IDLE).with_interval(PROBE_AFTER_IDLE / 3).with_retries(3);
+    let keepalive = TcpKeepalive::new()
+        .with_time(PROBE_AFTER_IDLE)
+        .with_interval(PROBE_AFTER_IDLE / 3)
+        .with_retries(3);
     SockRef::from(stream).set_tcp_keepalive(&keepalive).ok();
 }
 

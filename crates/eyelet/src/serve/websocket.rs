@@ -25,7 +25,8 @@ impl Upgrade {
 
     /// Gives the bytes that complete the handshake, with a subprotocol if one is agreed on.
     pub(crate) fn response(&self, protocol: Option<&str>) -> Vec<u8> {
-        let protocol = protocol.map(|p| format!("Sec-WebSocket-Protocol: {p}\r\n")).unwrap_or_default();
+        let protocol =
+            protocol.map(|p| format!("Sec-WebSocket-Protocol: {p}\r\n")).unwrap_or_default();
         let accept = &self.accept;
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -52,24 +53,35 @@ pub(crate) fn check(head: &Parts) -> Result<Upgrade, Box<Answer>> {
     if !is_asked_for(head) || !has_token(&head.headers, header::CONNECTION, "upgrade") {
         let mut answer = plain(StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket");
         answer.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-        answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
+        answer
+            .headers_mut()
+            .insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
         return Err(Box::new(answer));
     }
     if head.version != Version::HTTP_11 {
         return refuse(StatusCode::BAD_REQUEST, "a WebSocket needs HTTP/1.1");
     }
     if text(&head.headers, header::SEC_WEBSOCKET_VERSION) != Some("13") {
-        let mut answer = plain(StatusCode::UPGRADE_REQUIRED, "this server speaks version 13 of the WebSocket protocol");
-        answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, header::HeaderValue::from_static("13"));
+        let mut answer = plain(
+            StatusCode::UPGRADE_REQUIRED,
+            "this server speaks version 13 of the WebSocket protocol",
+        );
+        answer
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_VERSION, header::HeaderValue::from_static("13"));
         return Err(Box::new(answer));
     }
     let Some(accept) = text(&head.headers, header::SEC_WEBSOCKET_KEY).and_then(accept_key) else {
-        return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or is not 16 bytes in base64");
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "Sec-WebSocket-Key is missing or is not 16 bytes in base64",
+        );
     };
     if !is_same_origin(&head.headers) {
         return refuse(StatusCode::FORBIDDEN, "this page's origin may not open the camera");
     }
-    let offered = tokens(&head.headers, header::SEC_WEBSOCKET_PROTOCOL).map(str::to_owned).collect();
+    let offered =
+        tokens(&head.headers, header::SEC_WEBSOCKET_PROTOCOL).map(str::to_owned).collect();
     Ok(Upgrade { accept, offered })
 }
 
@@ -130,9 +142,15 @@ mod tests {
     fn what_is_missing_gets_the_status_of_the_rfc() {
         assert_eq!(status(&head(|h| drop(h.remove("Upgrade")))), 426);
         assert_eq!(status(&head(|h| drop(h.remove("Connection")))), 426);
-        assert_eq!(status(&head(|h| drop(h.insert("Sec-WebSocket-Version", "8".parse().unwrap())))), 426);
+        assert_eq!(
+            status(&head(|h| drop(h.insert("Sec-WebSocket-Version", "8".parse().unwrap())))),
+            426
+        );
         assert_eq!(status(&head(|h| drop(h.remove("Sec-WebSocket-Key")))), 400);
-        assert_eq!(status(&head(|h| drop(h.insert("Sec-WebSocket-Key", "short".parse().unwrap())))), 400);
+        assert_eq!(
+            status(&head(|h| drop(h.insert("Sec-WebSocket-Key", "short".parse().unwrap())))),
+            400
+        );
     }
 
     #[test]

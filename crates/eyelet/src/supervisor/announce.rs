@@ -29,7 +29,8 @@ pub(super) struct Announcement {
 
 impl Announcement {
     pub(super) fn new(estate: &Estate, addresses: Vec<SocketAddr>) -> Self {
-        let areas: Vec<String> = estate.areas.iter().map(|(area, _)| area.path.display().to_string()).collect();
+        let areas: Vec<String> =
+            estate.areas.iter().map(|(area, _)| area.path.display().to_string()).collect();
         Self {
             awaited: (0..areas.len()).collect(),
             introduced: BTreeSet::new(),
@@ -54,7 +55,11 @@ impl Announcement {
                 format!("{name} detected width = {width}"),
                 format!("{name} detected height = {height}"),
                 format!("{name} detected format = {fourcc}"),
-                format!("sharedarea {area} created at {} ({} pages, {len} bytes a frame)", self.areas[area], len.div_ceil(PAGE_LEN)),
+                format!(
+                    "sharedarea {area} created at {} ({} pages, {len} bytes a frame)",
+                    self.areas[area],
+                    len.div_ceil(PAGE_LEN)
+                ),
                 format!("{name} started streaming frames to sharedarea {area}"),
             ]);
         }
@@ -84,6 +89,11 @@ impl Announcement {
         }
     }
 
+    /// Says nothing more: the program is ending.
+    pub(super) fn cancel(&mut self) {
+        self.deadline = None;
+    }
+
     /// Prints the addresses when the patience is over.
     pub(super) fn look(&mut self, now: Instant) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
@@ -93,12 +103,12 @@ impl Announcement {
 
     fn print_addresses(&mut self) {
         if self.deadline.take().is_some() {
-            let lines: Vec<String> = self.addresses.iter().map(|a| format!("listening on http://{}", a)).collect();
+            let lines: Vec<String> =
+                self.addresses.iter().map(|a| format!("listening on http://{}", a)).collect();
             say(&lines);
         }
     }
 }
-
 
 fn say(lines: &[String]) {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();

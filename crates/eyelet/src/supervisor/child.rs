@@ -37,9 +37,16 @@ pub(super) struct Child {
 
 impl Child {
     pub(super) fn new(role: Role, restart: Restart) -> Self {
-        let seed = u64::from(std::process::id()) << 16 ^ role.to_string().bytes().map(u64::from).sum::<u64>();
+        let seed = u64::from(std::process::id()) << 16
+            ^ role.to_string().bytes().map(u64::from).sum::<u64>();
         let backoff = Backoff::new(restart.first, restart.cap, restart.healthy_after, seed);
-        Self { role, life: Life::Waiting { until: Instant::now() }, backoff, starts: 0, last_end: None }
+        Self {
+            role,
+            life: Life::Waiting { until: Instant::now() },
+            backoff,
+            starts: 0,
+            last_end: None,
+        }
     }
 
     pub(super) fn role(&self) -> Role {

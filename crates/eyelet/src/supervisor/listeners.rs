@@ -19,7 +19,9 @@ pub(super) fn bind_all(listen: &[Listen]) -> Result<(Vec<OwnedFd>, Vec<SocketAdd
     for listen in listen {
         bound.push(bind(*listen)?);
         if !listen.is_loopback() {
-            log::warn!("listening on {listen}: everybody who reaches this machine can watch, there is no authentication");
+            log::warn!(
+                "listening on {listen}: everybody who reaches this machine can watch, there is no authentication"
+            );
         }
     }
     Ok(bound.into_iter().unzip())
@@ -34,7 +36,9 @@ fn bind(listen: Listen) -> Result<(OwnedFd, SocketAddr)> {
         }
     }
     let hint = match last {
-        Errno::ADDRINUSE => "; another program has it: stop that, or choose another port with --listen",
+        Errno::ADDRINUSE => {
+            "; another program has it: stop that, or choose another port with --listen"
+        }
         Errno::ACCESS => "; ports below 1024 need a privilege: choose another with --listen",
         Errno::ADDRNOTAVAIL => "; no interface of this machine has that address",
         _ => "",
@@ -62,8 +66,13 @@ pub(super) fn listen_for_app(folder: &Path) -> Result<(PathBuf, OwnedFd)> {
     let path = folder.join("app.sock");
     let failed = |e: Errno| Error::failed(format!("failed to make `{}`: {e}", path.display()));
     let address = SocketAddrUnix::new(&path).map_err(failed)?;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-        .map_err(failed)?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(failed)?;
     rustix::net::bind(&socket, &address).map_err(failed)?;
     rustix::net::listen(&socket, BACKLOG).map_err(failed)?;
     Ok((path, socket))

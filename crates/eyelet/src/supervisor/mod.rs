@@ -83,9 +83,20 @@ impl Supervisor {
         let captures = (0..config.sources.len()).map(|area| Role::Capture { area });
         let serves = (0..config.serve_processes).map(|index| Role::Serve { index });
         let app = config.app.as_ref().map(|_| Role::App);
-        let children = captures.chain(serves).chain(app).map(|role| Child::new(role, config.restart)).collect();
+        let children = captures
+            .chain(serves)
+            .chain(app)
+            .map(|role| Child::new(role, config.restart))
+            .collect();
         let announcement = Announcement::new(&estate, addresses);
-        Self { estate, children, questions: Questions::default(), announcement, started: Instant::now(), stop: None }
+        Self {
+            estate,
+            children,
+            questions: Questions::default(),
+            announcement,
+            started: Instant::now(),
+            stop: None,
+        }
     }
 
     fn run(mut self, mut signals: Signals) -> Result<()> {
@@ -126,16 +137,25 @@ impl Supervisor {
 
     /// Waits for signals, messages, or the next thing to do.
     fn wait(&self, signals: &Signals, now: Instant) -> Result<()> {
-        let deadlines = self.children.iter().filter_map(|c| c.starts_at()).filter(|_| self.stop.is_none());
+        let deadlines =
+            self.children.iter().filter_map(|c| c.starts_at()).filter(|_| self.stop.is_none());
         let due = deadlines
             .chain(self.questions.deadline())
             .chain(self.announcement.deadline())
             .chain(self.stop.as_ref().map(|stop| stop.deadline))
             .min();
         let timeout = due.map(|due| due.saturating_duration_since(now));
-        let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs().cast_signed(), tv_nsec: t.subsec_nanos().into() });
+        let timeout = timeout.map(|t| Timespec {
+            tv_sec: t.as_secs().cast_signed(),
+            tv_nsec: t.subsec_nanos().into(),
+        });
         let mut fds = vec![PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
-        fds.extend(self.children.iter().filter_map(Child::control).map(|c| PollFd::from_borrowed_fd(c.as_fd(), PollFlags::IN)));
+        fds.extend(
+            self.children
+                .iter()
+                .filter_map(Child::control)
+                .map(|c| PollFd::from_borrowed_fd(c.as_fd(), PollFlags::IN)),
+        );
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(e) => Err(Error::failed(format!("failed to wait for children: {e}"))),
@@ -149,7 +169,9 @@ impl Supervisor {
                 self.signal_all(Signal::KILL);
             }
             Signal::TERM | Signal::INT => self.begin_stop(Ok(())),
-            Signal::HUP => log::info!("there is no configuration file to read again; nothing changes"),
+            Signal::HUP => {
+                log::info!("there is no configuration file to read again; nothing changes")
+            }
             _ => {}
         }
     }
@@ -159,6 +181,7 @@ impl Supervisor {
             return;
         }
         log::info!("stopping");
+        self.announcement.cancel();
         // Half a second more than the children give their streams.
         let patience = self.estate.config.limits.stop_timeout + Duration::from_millis(500);
         self.stop = Some(Stop { deadline: Instant::now() + patience, result });
@@ -218,7 +241,9 @@ impl Supervisor {
 
     fn reaped(&mut self, pid: Pid, status: rustix::process::WaitStatus) {
         let is_stopping = self.stop.is_some();
-        let Some(child) = self.children.iter_mut().find(|child| child.pid() == Some(pid)) else { return };
+        let Some(child) = self.children.iter_mut().find(|child| child.pid() == Some(pid)) else {
+            return;
+        };
         let how = child::describe_end(status);
         if !is_stopping {
             log::warn!("{} pid={pid} {how}; it is started again", child.role());

@@ -33,7 +33,10 @@ impl RuntimeFolder {
         make_folder(&path).map_err(|e| failed(&path, &e))?;
         let lock = std::fs::File::create(path.join(LOCK)).map_err(|e| failed(&path, &e))?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let text = format!("another Eyelet uses the runtime folder `{}`: give each its own", path.display());
+            let text = format!(
+                "another Eyelet uses the runtime folder `{}`: give each its own",
+                path.display()
+            );
             return Err(Error::failed(text));
         }
         clear(&path);

@@ -24,7 +24,8 @@ impl Signals {
         let (wake, woken_by) = UnixStream::pair().map_err(failed)?;
         wake.set_nonblocking(true).map_err(failed)?;
         let flags = [(Signal::TERM, SIGTERM), (Signal::INT, SIGINT), (Signal::HUP, SIGHUP)];
-        let flags = flags.map(|(signal, number)| (signal, number, Arc::new(AtomicBool::new(false))));
+        let flags =
+            flags.map(|(signal, number)| (signal, number, Arc::new(AtomicBool::new(false))));
         for (_, number, flag) in &flags {
             signal_hook::flag::register(*number, flag.clone()).map_err(failed)?;
         }

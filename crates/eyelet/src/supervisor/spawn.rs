@@ -32,7 +32,12 @@ pub(super) fn spawn(role: Role, generation: u32, estate: &Estate) -> Result<Proc
         FdMapping { parent_fd: boot, child_fd: BOOT_FD },
         FdMapping { parent_fd: theirs, child_fd: CONTROL_FD },
     ];
-    mappings.extend(sockets.into_iter().zip(FIRST_SOCKET_FD..).map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }));
+    mappings.extend(
+        sockets
+            .into_iter()
+            .zip(FIRST_SOCKET_FD..)
+            .map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }),
+    );
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0(format!("eyelet: {role}"))
@@ -66,6 +71,9 @@ fn boot_file(boot: &Boot) -> std::io::Result<OwnedFd> {
     if rustix::io::pwrite(&memfd, &bytes, 0)? != bytes.len() {
         return Err(std::io::ErrorKind::WriteZero.into());
     }
-    fcntl_add_seals(&memfd, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    fcntl_add_seals(
+        &memfd,
+        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+    )?;
     Ok(memfd)
 }

@@ -28,7 +28,8 @@ impl Questions {
         self.last += 1;
         let waits_for = children.iter().filter(|child| child.control().is_some()).count();
         let deadline = Instant::now() + REPORT_PATIENCE;
-        let question = Question { asker, askers_number, deadline, waits_for, reports: BTreeMap::new() };
+        let question =
+            Question { asker, askers_number, deadline, waits_for, reports: BTreeMap::new() };
         self.open.insert(self.last, question);
         ToChild::Report { ask: self.last }
     }
@@ -41,13 +42,22 @@ impl Questions {
     }
 
     /// Gives an answer that has become complete, and the child to send it to.
-    pub(super) fn complete(&mut self, children: &[Child], started: Instant) -> Option<(usize, ToChild)> {
+    pub(super) fn complete(
+        &mut self,
+        children: &[Child],
+        started: Instant,
+    ) -> Option<(usize, ToChild)> {
         let (&ask, _) = self.open.iter().find(|(_, q)| q.reports.len() >= q.waits_for)?;
         self.close(ask, children, started)
     }
 
     /// Gives the answers whose time is over.
-    pub(super) fn overdue(&mut self, now: Instant, children: &[Child], started: Instant) -> Vec<(usize, ToChild)> {
+    pub(super) fn overdue(
+        &mut self,
+        now: Instant,
+        children: &[Child],
+        started: Instant,
+    ) -> Vec<(usize, ToChild)> {
         let overdue: Vec<u64> =
             self.open.iter().filter(|(_, q)| q.deadline <= now).map(|(&ask, _)| ask).collect();
         overdue.into_iter().filter_map(|ask| self.close(ask, children, started)).collect()
@@ -57,9 +67,17 @@ impl Questions {
         self.open.values().map(|question| question.deadline).min()
     }
 
-    fn close(&mut self, ask: u64, children: &[Child], started: Instant) -> Option<(usize, ToChild)> {
+    fn close(
+        &mut self,
+        ask: u64,
+        children: &[Child],
+        started: Instant,
+    ) -> Option<(usize, ToChild)> {
         let mut question = self.open.remove(&ask)?;
-        let statuses = children.iter().enumerate().map(|(at, child)| child.status(question.reports.remove(&at)));
+        let statuses = children
+            .iter()
+            .enumerate()
+            .map(|(at, child)| child.status(question.reports.remove(&at)));
         let status = Status {
             children: statuses.collect(),
             supervisor_pid: std::process::id(),

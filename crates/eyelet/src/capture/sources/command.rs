@@ -32,8 +32,10 @@ impl Command {
     /// # Errors
     /// [`Refused`](crate::error::ErrorKind::Refused) if there is no such command or it may not be run.
     pub(super) fn spawn(words: &[String]) -> Result<(Self, ChildStdout)> {
-        let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("`exec:` names no command"))?;
-        let shown = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
+        let (program, arguments) =
+            words.split_first().ok_or_else(|| Error::usage("`exec:` names no command"))?;
+        let shown =
+            shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
         let spawned = process::Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())
@@ -50,7 +52,8 @@ impl Command {
         let stdout = child.stdout.take();
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let command = Self { shown, child, pid };
-        let stdout = stdout.ok_or_else(|| Error::failed(format!("{command} has no standard output")))?;
+        let stdout =
+            stdout.ok_or_else(|| Error::failed(format!("{command} has no standard output")))?;
         Ok((command, stdout))
     }
 
@@ -108,7 +111,8 @@ mod tests {
 
     #[test]
     fn all_that_it_started_ends_with_it() {
-        let (command, mut stdout) = spawn(&["sh", "-c", "trap '' TERM; sleep 1000 & echo; wait"]).unwrap();
+        let (command, mut stdout) =
+            spawn(&["sh", "-c", "trap '' TERM; sleep 1000 & echo; wait"]).unwrap();
         let mut started = [0];
         stdout.read_exact(&mut started).unwrap();
         drop(command);

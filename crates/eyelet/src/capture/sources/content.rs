@@ -92,7 +92,13 @@ impl Cutter {
         } else {
             return Ok(Recognised::Unknown);
         };
-        Ok(Recognised::As(Self { wish: *wish, kind, unusable: 0, barren_since: 0, packed: Vec::new() }))
+        Ok(Recognised::As(Self {
+            wish: *wish,
+            kind,
+            unusable: 0,
+            barren_since: 0,
+            packed: Vec::new(),
+        }))
     }
 
     /// What the options alone say.
@@ -101,7 +107,8 @@ impl Cutter {
             return Ok(Kind::Jpeg(Splitter::new(MAX_PICTURE_LEN)));
         }
         let format = raw_format(wish)?.ok_or_else(|| {
-            let text = "frames cannot be told apart: write format=YUYV, UYVY, NV12, GREY, RGB24 or MJPG";
+            let text =
+                "frames cannot be told apart: write format=YUYV, UYVY, NV12, GREY, RGB24 or MJPG";
             Error::usage(format!("in a stream of {fourcc} {text}"))
         })?;
         let len = format.packed_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
@@ -112,7 +119,10 @@ impl Cutter {
     ///
     /// # Errors
     /// A text that says why the bytes cannot be followed any further.
-    pub(super) fn next(&mut self, input: &mut BytesMut) -> std::result::Result<Option<Picture>, String> {
+    pub(super) fn next(
+        &mut self,
+        input: &mut BytesMut,
+    ) -> std::result::Result<Option<Picture>, String> {
         let (wish, parser) = match &mut self.kind {
             Kind::Raw { format, len } => {
                 let whole = (input.len() >= *len).then(|| input.split_to(*len).freeze());
@@ -123,10 +133,9 @@ impl Cutter {
         };
         let planes = parser.next_frame(input).map_err(|e| e.to_string())?;
         let format = parser.header().map(planar::format_of).transpose()?;
-        let picture = planes.zip(format).map(|(bytes, format)| Picture {
-            bytes: bytes.freeze(),
-            format: shape(format, &wish),
-        });
+        let picture = planes
+            .zip(format)
+            .map(|(bytes, format)| Picture { bytes: bytes.freeze(), format: shape(format, &wish) });
         Ok(picture)
     }
 
@@ -182,7 +191,8 @@ impl Cutter {
         };
         let own = own.map(|(frames, seconds)| Fps { frames, seconds });
         // A rate that nobody could have meant is none.
-        let is_possible = |fps: &Fps| fps.frames / fps.seconds <= 1000 && fps.seconds / fps.frames <= 1000;
+        let is_possible =
+            |fps: &Fps| fps.frames / fps.seconds <= 1000 && fps.seconds / fps.frames <= 1000;
         self.wish.fps.or(own.filter(is_possible))
     }
 
@@ -227,7 +237,9 @@ fn raw_format(wish: &Wish) -> Result<Option<Format>> {
         return Ok(None);
     };
     let Some(size) = wish.size else {
-        return Err(Error::usage(format!("raw frames in {fourcc} need their size: write {RAW_OPTIONS}")));
+        return Err(Error::usage(format!(
+            "raw frames in {fourcc} need their size: write {RAW_OPTIONS}"
+        )));
     };
     let format = shape(Format::packed(fourcc, size.width, size.height), wish);
     let len = format.packed_len().unwrap_or(0);
@@ -250,7 +262,11 @@ pub(super) fn write_jpeg(builder: &mut FrameBuilder, picture: &[u8]) -> Result<(
 }
 
 /// Appends at most `most` bytes to `input`; 0 at the end. `None` when there is nothing yet.
-pub(super) fn read_more(fd: impl AsFd, input: &mut BytesMut, most: usize) -> rustix::io::Result<Option<usize>> {
+pub(super) fn read_more(
+    fd: impl AsFd,
+    input: &mut BytesMut,
+    most: usize,
+) -> rustix::io::Result<Option<usize>> {
     let have = input.len();
     input.resize(have + most, 0);
     let answer = loop {
@@ -305,7 +321,10 @@ mod tests {
         let mut cutter = cutter(&[0xff, 0xd8], "format=GREY&size=2x1&range=full");
         let mut input = BytesMut::from(&[0xff, 0xd8, 3][..]);
         let picture = cutter.next(&mut input).unwrap().unwrap();
-        assert_eq!((&picture.bytes[..], picture.format.range), (&[0xff, 0xd8][..], eyelet_area::Range::Full));
+        assert_eq!(
+            (&picture.bytes[..], picture.format.range),
+            (&[0xff, 0xd8][..], eyelet_area::Range::Full)
+        );
         assert!(cutter.next(&mut input).unwrap().is_none());
         assert!(cutter.is_picture_begun(&input));
     }

@@ -1,9 +1,9 @@
 //! `exec:`, a command that writes frames to its standard output.
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::process::ChildStdout;
 use std::time::{Duration, Instant};
-use std::os::fd::AsFd as _;
 
 use bytes::BytesMut;
 use eyelet_area::{Frame, MonotonicNs};
@@ -91,13 +91,15 @@ impl Exec {
         let mut newest = None;
         let mut read = 0;
         while read < MOST_READ && self.closed_at.is_none() {
-            let wanted = self.cutter.as_ref().map_or(content::LEAST_READ, |c| c.wanted(self.input.len()));
+            let wanted =
+                self.cutter.as_ref().map_or(content::LEAST_READ, |c| c.wanted(self.input.len()));
             match content::read_more(&self.stdout, &mut self.input, wanted) {
                 Ok(None) => break,
                 Ok(Some(0)) => self.closed_at = Some(Instant::now()),
                 Ok(Some(len)) => read += len,
                 Err(e) => {
-                    let text = format!("failed to read from {}: {}", self.command, io::Error::from(e));
+                    let text =
+                        format!("failed to read from {}: {}", self.command, io::Error::from(e));
                     return Err(Error::unavailable(text));
                 }
             }
@@ -120,7 +122,8 @@ impl Exec {
                 }
                 Ok(None) => break,
                 Err(why) if self.has_delivered || newest.is_some() => {
-                    let text = format!("{} cannot be followed: {why}; it is started again", self.command);
+                    let text =
+                        format!("{} cannot be followed: {why}; it is started again", self.command);
                     return Err(Error::unavailable(text));
                 }
                 Err(why) => {
@@ -145,7 +148,9 @@ impl Exec {
                 let start = content::excerpt(&self.input);
                 let options = content::RAW_OPTIONS;
                 let text = "writes neither Y4M nor JPEG to its standard output, it begins with";
-                Err(Error::refused(format!("{command} {text} {start}; for raw frames add {options}")))
+                Err(Error::refused(format!(
+                    "{command} {text} {start}; for raw frames add {options}"
+                )))
             }
         }
     }
@@ -170,7 +175,9 @@ impl Exec {
             (false, false) => format!(" after writing {}", content::excerpt(&self.input)),
         };
         if let Some(how) = command.ending()? {
-            return Err(Error::unavailable(format!("{command} {how}{unread}; it is started again")));
+            return Err(Error::unavailable(format!(
+                "{command} {how}{unread}; it is started again"
+            )));
         }
         let now = Instant::now();
         if now.saturating_duration_since(closed_at) >= GRACE {

@@ -58,8 +58,11 @@ impl File {
         let identity = identity(&file.metadata().map_err(|e| failed("look at", path, &e))?);
         let mut input = BytesMut::new();
         let cutter = recognise(&file, path, wish, &mut input)?;
-        if let Some(frame) = cutter.picture_len().filter(|frame| u64::try_from(*frame).unwrap_or(u64::MAX) > len) {
-            let text = format!("has {len} bytes and one frame has {frame}: correct size= or format=");
+        if let Some(frame) =
+            cutter.picture_len().filter(|frame| u64::try_from(*frame).unwrap_or(u64::MAX) > len)
+        {
+            let text =
+                format!("has {len} bytes and one frame has {frame}: correct size= or format=");
             return Err(Error::refused(format!("`{}` {text}", path.display())));
         }
         let description = Description {
@@ -126,11 +129,14 @@ impl File {
             self.damaged_before += 1;
             if !self.was_truncation_told {
                 let (path, rest) = (self.path.display(), self.input.len());
-                log::warn!("source={path} the last frame is cut off: {rest} bytes at the end are no whole frame");
+                log::warn!(
+                    "source={path} the last frame is cut off: {rest} bytes at the end are no whole frame"
+                );
             }
             self.was_truncation_told = true;
         }
-        rustix::fs::seek(&self.file, SeekFrom::Start(0)).map_err(|e| self.lost(&format!("failed to rewind: {e}")))?;
+        rustix::fs::seek(&self.file, SeekFrom::Start(0))
+            .map_err(|e| self.lost(&format!("failed to rewind: {e}")))?;
         self.input.clear();
         self.pictures = 0;
         self.cutter = recognise(&self.file, &self.path, &self.wish, &mut self.input)
@@ -144,7 +150,8 @@ impl File {
             return Ok(());
         }
         self.looked_at = now;
-        let metadata = fs::metadata(&self.path).map_err(|e| self.lost(&format!("vanished while it was played: {e}")))?;
+        let metadata = fs::metadata(&self.path)
+            .map_err(|e| self.lost(&format!("vanished while it was played: {e}")))?;
         if identity(&metadata) != self.identity {
             return Err(self.lost("was replaced while it was played"));
         }
@@ -197,7 +204,8 @@ impl Source for File {
 fn open_regular(path: &Path) -> Result<(fs::File, u64)> {
     // Without O_NONBLOCK, opening a named pipe would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| failed("open", path, &e.into()))?;
+    let fd = rustix::fs::open(path, flags, Mode::empty())
+        .map_err(|e| failed("open", path, &e.into()))?;
     let file = fs::File::from(fd);
     let metadata = file.metadata().map_err(|e| failed("look at", path, &e))?;
     let shown = path.display();
@@ -217,14 +225,17 @@ fn recognise(file: &fs::File, path: &Path, wish: &Wish, input: &mut BytesMut) ->
     const START: usize = 4096;
     let shown = path.display();
     loop {
-        let read = content::read_more(file, input, START).map_err(|e| failed("read", path, &e.into()))?;
+        let read =
+            content::read_more(file, input, START).map_err(|e| failed("read", path, &e.into()))?;
         match Cutter::recognise(input, wish)? {
             Recognised::As(cutter) => return Ok(cutter),
             Recognised::Unfinished if read.unwrap_or(0) > 0 => {}
             Recognised::Unfinished | Recognised::Unknown => {
                 let start = content::excerpt(input);
                 let options = content::RAW_OPTIONS;
-                let text = format!("`{shown}` is neither Y4M nor JPEG, it begins with {start}; for raw frames add {options}");
+                let text = format!(
+                    "`{shown}` is neither Y4M nor JPEG, it begins with {start}; for raw frames add {options}"
+                );
                 return Err(Error::refused(text));
             }
         }

@@ -14,7 +14,11 @@ pub(super) fn format_of(header: &StreamHeader) -> Result<Format, String> {
         Layout::Yuv420 => FourCc::NV12,
         Layout::Yuv422 => FourCc::YUYV,
         Layout::Mono => FourCc::GREY,
-        _ => return Err("frames of this chroma layout are not carried: use 4:2:0, 4:2:2 or mono".to_owned()),
+        _ => {
+            return Err(
+                "frames of this chroma layout are not carried: use 4:2:0, 4:2:2 or mono".to_owned()
+            );
+        }
     };
     let range = match header.range {
         Some(y4m::Range::Full) => Range::Full,

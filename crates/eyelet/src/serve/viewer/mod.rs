@@ -24,12 +24,18 @@ use session::Session;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(4);
 
 /// Completes the handshake and sends frames until the viewer leaves or the process stops.
-pub(crate) async fn run(server: Rc<Server>, stream: TcpStream, read_ahead: BytesMut, upgrade: &Upgrade) {
+pub(crate) async fn run(
+    server: Rc<Server>,
+    stream: TcpStream,
+    read_ahead: BytesMut,
+    upgrade: &Upgrade,
+) {
     let is_v1 = upgrade.offers_v1();
     let longest = if is_v1 { MAX_CLIENT_MESSAGE_LEN } else { server.limits.message_bytes };
     let mut link = Link::new(stream, read_ahead, longest);
     link.send_raw(upgrade.response(is_v1.then_some(SUBPROTOCOL)));
-    let session = if is_v1 { Session::v1(&server, &mut link).await } else { Session::bare(&server) };
+    let session =
+        if is_v1 { Session::v1(&server, &mut link).await } else { Session::bare(&server) };
     let mut viewer = Viewer { server, link, session, watching: None, pace: Pace::default() };
     viewer.watch();
     if let Err(e) = viewer.run().await {
@@ -104,7 +110,10 @@ impl Viewer {
         self.session.tell_state(&newest, &mut self.link);
         let frame = newest.frame.as_ref()?;
         let info = *frame.info();
-        if info.sequence <= self.pace.last_sequence || !self.link.is_idle() || !self.session.may_send() {
+        if info.sequence <= self.pace.last_sequence
+            || !self.link.is_idle()
+            || !self.session.may_send()
+        {
             return None;
         }
         if let Some(at) = self.pace.next_at.filter(|at| *at > Instant::now()) {
@@ -128,10 +137,12 @@ impl Viewer {
     fn begin(&mut self, newest: &Newest) {
         let Some(frame) = &newest.frame else { return };
         let info = *frame.info();
-        let dropped = self.pace.last_published.map_or(0, |last| newest.published.saturating_sub(last + 1));
+        let dropped =
+            self.pace.last_published.map_or(0, |last| newest.published.saturating_sub(last + 1));
         self.pace.last_published = Some(newest.published);
         self.pace.last_sequence = info.sequence;
-        self.pace.next_at = self.session.least_interval().map(|least| next_at(self.pace.next_at, least));
+        self.pace.next_at =
+            self.session.least_interval().map(|least| next_at(self.pace.next_at, least));
         count(&self.server.counters.frames_dropped, dropped);
         count(&self.server.counters.frames_sent, 1);
         count(&self.server.counters.bytes_sent, info.len);

@@ -75,7 +75,10 @@ impl Session {
         match self {
             Self::Bare { stream } => Some(Wanted { stream: *stream, start: 0 }),
             Self::V1(v1) if v1.is_paused => None,
-            Self::V1(v1) => v1.start.as_ref().map(|start| Wanted { stream: start.stream.unwrap_or(0), start: v1.starts }),
+            Self::V1(v1) => v1
+                .start
+                .as_ref()
+                .map(|start| Wanted { stream: start.stream.unwrap_or(0), start: v1.starts }),
         }
     }
 
@@ -89,7 +92,9 @@ impl Session {
             Ok(ClientMessage::Start(start)) => v1.start(start, server, link),
             Ok(ClientMessage::Ack { seq }) => v1.acknowledge(seq),
             Ok(ClientMessage::Ping { c }) => {
-                link.send_text(&ServerMessage::Pong { c, s: MonotonicNs::now().as_micros() }.to_json());
+                link.send_text(
+                    &ServerMessage::Pong { c, s: MonotonicNs::now().as_micros() }.to_json(),
+                );
             }
             Ok(ClientMessage::Pause) => v1.is_paused = true,
             Ok(ClientMessage::Play) => v1.is_paused = false,
@@ -126,7 +131,9 @@ impl Session {
     pub(super) fn least_interval(&self) -> Option<Duration> {
         match self {
             Self::Bare { .. } => None,
-            Self::V1(v1) => v1.start.as_ref()?.maxfps.map(|fps| Duration::from_secs(1) / fps.max(1)),
+            Self::V1(v1) => {
+                v1.start.as_ref()?.maxfps.map(|fps| Duration::from_secs(1) / fps.max(1))
+            }
         }
     }
 
@@ -153,7 +160,11 @@ impl Session {
     }
 
     /// Gives the header of a frame that is begun now; none in bare mode.
-    pub(super) fn prefix(&mut self, info: &FrameInfo, dropped: u64) -> Option<[u8; FRAME_HEADER_LEN]> {
+    pub(super) fn prefix(
+        &mut self,
+        info: &FrameInfo,
+        dropped: u64,
+    ) -> Option<[u8; FRAME_HEADER_LEN]> {
         let Self::V1(v1) = self else { return None };
         if v1.window().is_some() {
             v1.unacknowledged.push_back(info.sequence);

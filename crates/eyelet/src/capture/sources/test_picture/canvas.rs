@@ -77,7 +77,7 @@ impl Canvas {
                 .for_each(|pixel| pixel.copy_from_slice(&[y, cb, cr])),
             _ => line[columns].fill(y),
         }
-        if self.fourcc == FourCc::NV12 && row % 2 == 0 {
+        if self.fourcc == FourCc::NV12 && row.is_multiple_of(2) {
             let start = self.stride * self.height + row / 2 * self.width.next_multiple_of(2);
             self.bytes[start + pairs.start * 2..start + pairs.end * 2]
                 .chunks_exact_mut(2)

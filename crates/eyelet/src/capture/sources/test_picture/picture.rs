@@ -61,7 +61,8 @@ impl Picture {
         };
         let scale = scale_for(CLOCK_CHARACTERS);
         let line = |top, most| Line { at: (left, top), scale, most, shown: Vec::new() };
-        let most = (width.saturating_sub(left) / (font::ADVANCE * scale.max(1))).min(NUMBER_CHARACTERS);
+        let most =
+            (width.saturating_sub(left) / (font::ADVANCE * scale.max(1))).min(NUMBER_CHARACTERS);
         Some(Self {
             canvas,
             stamp,
@@ -167,7 +168,9 @@ mod tests {
     fn bars_stand_in_order_over_two_thirds() {
         let mut picture = vga();
         let bytes = picture.draw(1);
-        for (bar, y) in [(0, 235), (1, 210), (2, 170), (3, 145), (4, 106), (5, 81), (6, 41), (7, 16)] {
+        for (bar, y) in
+            [(0, 235), (1, 210), (2, 170), (3, 145), (4, 106), (5, 81), (6, 41), (7, 16)]
+        {
             for row in [1, 319] {
                 assert_eq!(pixel(bytes, 640, bar * 80, row)[0], y, "bar {bar}, row {row}");
                 assert_eq!(pixel(bytes, 640, bar * 80 + 79, row)[0], y, "bar {bar}, row {row}");

@@ -11,11 +11,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use eyelet_area::{Frame, FrameFlags, MonotonicNs};
+use eyelet_v4l2::ErrorKind;
 use eyelet_v4l2::buffer::Buffer;
 use eyelet_v4l2::event::{Kind, Topic};
 use eyelet_v4l2::queue::{Dequeued, Streaming};
 use eyelet_v4l2::sequence::Sequence;
-use eyelet_v4l2::ErrorKind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::capture::source::{Counters, Description, Next, Source, Wait};
@@ -86,7 +86,8 @@ impl Camera {
         let allocated = camera.allocate(BUFFERS).map_err(|e| place::explain(&path, &e))?;
         let streaming = allocated.start().map_err(|e| place::explain(&path, &e))?;
         let poll_fd = streaming.as_fd().try_clone_to_owned();
-        let poll_fd = poll_fd.map_err(|e| Error::failed(format!("failed to watch `{name}`: {e}")))?;
+        let poll_fd =
+            poll_fd.map_err(|e| Error::failed(format!("failed to watch `{name}`: {e}")))?;
         memory.remember(&path);
         Ok(Self {
             streaming,
@@ -106,18 +107,23 @@ impl Camera {
 
     /// Looks whether the signal at the camera's input is another one.
     fn look_at_events(&self) -> Result<()> {
-        while self.has_events {
+        if !self.has_events {
+            return Ok(());
+        }
+        loop {
             let event = match self.streaming.device().dequeue_event() {
                 Ok(Some(event)) => event,
-                Ok(None) => break,
+                Ok(None) => return Ok(()),
                 Err(e) => return Err(unavailable(&e)),
             };
             if matches!(event.kind, Kind::SourceChange { is_resolution: true }) {
-                let text = format!("the signal of `{}` has another size; it is opened again", self.description.name);
+                let text = format!(
+                    "the signal of `{}` has another size; it is opened again",
+                    self.description.name
+                );
                 return Err(Error::unavailable(text));
             }
         }
-        Ok(())
     }
 
     fn take(&mut self) -> Result<Taken> {
@@ -137,7 +143,8 @@ impl Camera {
             Dequeued::Buffer(buffer) => buffer,
             Dequeued::NotReady => return Ok(Taken::Empty),
             Dequeued::EndOfStream => {
-                let text = format!("`{}` ended its stream; it is opened again", self.description.name);
+                let text =
+                    format!("`{}` ended its stream; it is opened again", self.description.name);
                 return Err(Error::unavailable(text));
             }
         };
@@ -162,7 +169,8 @@ impl Camera {
             return Ok(Taken::Nothing);
         };
         let is_key = is_key || frame.info().flags.is_key;
-        let frame = frame.with_interval(self.description.interval).with_flags(FrameFlags { is_key });
+        let frame =
+            frame.with_interval(self.description.interval).with_flags(FrameFlags { is_key });
         Ok(Taken::Frame(frame))
     }
 
@@ -182,7 +190,9 @@ impl Camera {
         let (name, seconds) = (&self.description.name, self.stall.as_secs_f32());
         let what = match damaged {
             0 => format!("`{name}` stalled: no frame for {seconds:.1} s; it is opened again"),
-            _ => format!("`{name}` gave no whole frame for {seconds:.1} s, {damaged} damaged ones; it is opened again"),
+            _ => format!(
+                "`{name}` gave no whole frame for {seconds:.1} s, {damaged} damaged ones; it is opened again"
+            ),
         };
         Err(Error::unavailable(what))
     }
@@ -205,7 +215,8 @@ impl Source for Camera {
                 Taken::Empty => break,
                 // A failure is not asked for again at once: it may last.
                 Taken::Nothing if self.failures > 0 => break,
-                Taken::Nothing => self.check_stall()?,
+                // After a pause of our own there are more behind it: only an empty queue is a stall.
+                Taken::Nothing => {}
             }
         }
         self.check_stall()?;
@@ -240,7 +251,9 @@ fn believed(stamp: Option<MonotonicNs>, now: MonotonicNs) -> MonotonicNs {
 /// Something failed that opening the camera again may mend.
 fn unavailable(error: &eyelet_v4l2::Error) -> Error {
     match error.kind() {
-        ErrorKind::Gone => Error::unavailable(format!("`{}` was unplugged", error.path().display())),
+        ErrorKind::Gone => {
+            Error::unavailable(format!("`{}` was unplugged", error.path().display()))
+        }
         _ => Error::unavailable(format!("{error}; it is opened again")),
     }
 }

@@ -40,17 +40,22 @@ pub(super) enum Fit {
 /// Asks for what is wished, and takes the driver's answer.
 pub(super) fn negotiate(camera: &mut Device, wish: &Wish) -> Result<Agreed> {
     let path = camera.path().to_owned();
-    let offered: Vec<_> = camera.formats().map_err(|e| unavailable(&e))?.iter().map(|f| f.fourcc).collect();
+    let offered: Vec<_> =
+        camera.formats().map_err(|e| unavailable(&e))?.iter().map(|f| f.fourcc).collect();
     let fourcc = choose(wish.fourcc, &offered, |fourcc| fit(camera, fourcc, wish))
         .map_err(|why| Error::refused(format!("`{}` {why}", path.display())))?;
     let size = wish.size.unwrap_or(WANTED_SIZE);
     let request = Request { width: size.width, height: size.height, fourcc };
     let answer = match camera.set_format(request) {
         // A loopback whose writer has fixed the format says so.
-        Err(e) if e.kind() == ErrorKind::Busy => camera.format().map_err(|_| place::explain(&path, &e))?,
+        Err(e) if e.kind() == ErrorKind::Busy => {
+            camera.format().map_err(|_| place::explain(&path, &e))?
+        }
         other => other.map_err(|e| unavailable(&e))?,
     };
-    let Some(carried) = carried(answer.fourcc).filter(|c| wish.fourcc.is_none_or(|wished| wished == *c)) else {
+    let Some(carried) =
+        carried(answer.fourcc).filter(|c| wish.fourcc.is_none_or(|wished| wished == *c))
+    else {
         let text = format!("was asked for {request} and gives {answer}, which cannot be used");
         return Err(Error::refused(format!("`{}` {text}", path.display())));
     };
@@ -58,7 +63,8 @@ pub(super) fn negotiate(camera: &mut Device, wish: &Wish) -> Result<Agreed> {
         log::warn!("source={} asked for {request}, the camera gives {answer}", path.display());
     }
     let interval = set_interval(camera, wish)?;
-    let format = described(carried, (answer.width, answer.height), (answer.matrix(), answer.range()));
+    let format =
+        described(carried, (answer.width, answer.height), (answer.matrix(), answer.range()));
     Ok(Agreed { format: shape(format, wish), interval })
 }
 
@@ -77,8 +83,12 @@ fn set_interval(camera: &mut Device, wish: &Wish) -> Result<Duration> {
     };
     let interval = answer.and_then(Interval::duration).unwrap_or(Duration::ZERO);
     if wish.fps.is_some_and(|fps| fps.interval().as_micros().abs_diff(interval.as_micros()) > 1) {
-        let rate = answer.map_or_else(|| "a rate of its own".to_owned(), |i| format!("{:.2}", i.fps()));
-        log::warn!("source={} asked for {fps} frames per second, the camera gives {rate}", camera.path().display());
+        let rate =
+            answer.map_or_else(|| "a rate of its own".to_owned(), |i| format!("{:.2}", i.fps()));
+        log::warn!(
+            "source={} asked for {fps} frames per second, the camera gives {rate}",
+            camera.path().display()
+        );
     }
     Ok(interval)
 }
@@ -102,7 +112,8 @@ pub(super) fn choose(
     fit: impl Fn([u8; 4]) -> Fit,
 ) -> std::result::Result<[u8; 4], String> {
     let is_wished = |fourcc: &[u8; 4]| wished.is_none_or(|wished| carried(*fourcc) == Some(wished));
-    let candidates = CARRIED.into_iter().filter(|fourcc| offered.contains(fourcc)).filter(is_wished);
+    let candidates =
+        CARRIED.into_iter().filter(|fourcc| offered.contains(fourcc)).filter(is_wished);
     let fits: Vec<_> = candidates.map(|fourcc| (fit(fourcc), fourcc)).collect();
     let best = fits.iter().map(|(fit, _)| *fit).max();
     if let Some((_, fourcc)) = fits.into_iter().find(|(fit, _)| Some(*fit) == best) {
@@ -145,7 +156,8 @@ pub(super) fn offers_size(sizes: &[Sizes], (width, height): (u32, u32)) -> bool 
 pub(super) fn offers_rate(intervals: &[Intervals], wanted: Fps) -> bool {
     let enough = wanted.interval().as_nanos() * 1001 / 1000;
     let shortest = |interval: &Intervals| shortest(interval).and_then(Interval::duration);
-    intervals.is_empty() || intervals.iter().filter_map(shortest).any(|shortest| shortest.as_nanos() <= enough)
+    intervals.is_empty()
+        || intervals.iter().filter_map(shortest).any(|shortest| shortest.as_nanos() <= enough)
 }
 
 fn shortest(intervals: &Intervals) -> Option<Interval> {

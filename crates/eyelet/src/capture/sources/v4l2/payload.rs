@@ -37,7 +37,11 @@ impl Payload {
     }
 
     /// Makes a frame of the payload of a buffer's planes; `None` if it is no whole picture.
-    pub(super) fn carry(&mut self, planes: &[&[u8]], captured_at: MonotonicNs) -> Result<Option<Frame>> {
+    pub(super) fn carry(
+        &mut self,
+        planes: &[&[u8]],
+        captured_at: MonotonicNs,
+    ) -> Result<Option<Frame>> {
         match self.format.fourcc {
             FourCc::MJPEG => self.carry_jpeg(planes, captured_at),
             FourCc::H264 => self.carry_h264(planes, captured_at),
@@ -64,7 +68,8 @@ impl Payload {
         planes.iter().for_each(|plane| self.copy.extend_from_slice(plane));
         // Without its end, or with a hole in its middle, it is half a picture; zeros behind its end are padding.
         let whole = jpeg::picture_len(&self.copy).map(|len| &self.copy[..len]);
-        let Some((picture, (width, height))) = whole.and_then(|p| Some((p, jpeg::dimensions(p)?))) else {
+        let Some((picture, (width, height))) = whole.and_then(|p| Some((p, jpeg::dimensions(p)?)))
+        else {
             return Ok(None);
         };
         let mut builder = FrameBuilder::new()?;
@@ -120,8 +125,8 @@ fn parts(fourcc: [u8; 4], format: &Format, strides: &[u32]) -> Vec<Part> {
 ///
 /// Source: ITU-T H.264, annex B (start codes) and table 7-1 (5 is a slice of an IDR picture, 1 one of another).
 fn is_h264_key(head: &[u8]) -> bool {
-    let units = head.windows(4).filter(|w| w[..3] == [0, 0, 1]).map(|w| w[3] & 0x1f);
-    units.filter(|kind| matches!(kind, 1 | 5)).next() == Some(5)
+    let mut units = head.windows(4).filter(|w| w[..3] == [0, 0, 1]).map(|w| w[3] & 0x1f);
+    units.find(|kind| matches!(kind, 1 | 5)) == Some(5)
 }
 
 #[cfg(test)]
@@ -130,7 +135,12 @@ mod tests {
 
     const AT: MonotonicNs = MonotonicNs(7);
 
-    fn carried(fourcc: &[u8; 4], format: Format, strides: &[u32], planes: &[&[u8]]) -> Option<Vec<u8>> {
+    fn carried(
+        fourcc: &[u8; 4],
+        format: Format,
+        strides: &[u32],
+        planes: &[&[u8]],
+    ) -> Option<Vec<u8>> {
         let frame = Payload::new(*fourcc, format, strides).carry(planes, AT).unwrap()?;
         assert_eq!(frame.info().captured_at, AT);
         Some(frame.bytes().unwrap().to_vec())

@@ -40,12 +40,19 @@ impl Memory {
         }
         match identity::find(wanted) {
             Ok(Some(node)) => {
-                log::info!("source={} the camera `{}` is now `{}`", device.display(), wanted.name, node.display());
+                log::info!(
+                    "source={} the camera `{}` is now `{}`",
+                    device.display(),
+                    wanted.name,
+                    node.display()
+                );
                 Ok(node)
             }
             Ok(None) => {
                 let (name, device) = (&wanted.name, device.display());
-                Err(Error::unavailable(format!("the camera `{name}` (`{device}`) is not plugged in")))
+                Err(Error::unavailable(format!(
+                    "the camera `{name}` (`{device}`) is not plugged in"
+                )))
             }
             Err(_) => Ok(device.to_owned()),
         }
@@ -63,7 +70,9 @@ impl Memory {
             ErrorKind::PermissionDenied if self.identity.is_some() => {
                 Error::unavailable(format!("{error}; {}", permission_hint(node)))
             }
-            ErrorKind::PermissionDenied => Error::refused(format!("{error}; {}", permission_hint(node))),
+            ErrorKind::PermissionDenied => {
+                Error::refused(format!("{error}; {}", permission_hint(node)))
+            }
             _ => explain(node, error),
         }
     }
@@ -87,7 +96,8 @@ pub(super) fn explain(node: &Path, error: &eyelet_v4l2::Error) -> Error {
 }
 
 fn holder_hint(holders: &[&holder::Holder]) -> String {
-    let named: Vec<_> = holders.iter().map(|h| format!("`{}` (process {})", h.name, h.pid)).collect();
+    let named: Vec<_> =
+        holders.iter().map(|h| format!("`{}` (process {})", h.name, h.pid)).collect();
     match named.is_empty() {
         true => "a program of another user may have it, or it is waking up".to_owned(),
         false => format!("it is held by {}", named.join(", ")),
@@ -101,7 +111,8 @@ fn cameras() -> String {
         if let State::Camera { capability, .. } = node.state {
             let start = if text.is_empty() { "cameras here: " } else { ", " };
             // Writing to a string does not fail.
-            let _infallible = write!(text, "{start}`{}` ({})", node.path.display(), capability.card);
+            let _infallible =
+                write!(text, "{start}`{}` ({})", node.path.display(), capability.card);
         }
     }
     if text.is_empty() { "there is no camera on this machine".to_owned() } else { text }

@@ -9,9 +9,13 @@ use super::negotiate::{Fit, choose, described, offers_rate, offers_size};
 use super::*;
 use crate::config::source::Fps;
 
-fn chosen(wished: Option<FourCc>, offered: &[(&[u8; 4], Fit)]) -> std::result::Result<String, String> {
+fn chosen(
+    wished: Option<FourCc>,
+    offered: &[(&[u8; 4], Fit)],
+) -> std::result::Result<String, String> {
     let codes: Vec<_> = offered.iter().map(|(code, _)| **code).collect();
-    let fit = |code| offered.iter().find(|(c, _)| **c == code).map_or(Fit::OtherSize, |(_, fit)| *fit);
+    let fit =
+        |code| offered.iter().find(|(c, _)| **c == code).map_or(Fit::OtherSize, |(_, fit)| *fit);
     choose(wished, &codes, fit).map(|code| FourCc(code).to_string())
 }
 
@@ -22,7 +26,10 @@ fn raw_is_preferred_where_it_comes_in_that_size_and_rate() {
     assert_eq!(chosen(None, &[(b"MJPG", All), (b"YUYV", All)]), ok("YUYV"));
     assert_eq!(chosen(None, &[(b"MJPG", All), (b"YUYV", OtherRate)]), ok("MJPG"));
     assert_eq!(chosen(None, &[(b"MJPG", OtherSize), (b"YUYV", OtherRate)]), ok("YUYV"));
-    assert_eq!(chosen(None, &[(b"pRAA", All), (b"H264", OtherSize), (b"GREY", OtherSize)]), ok("GREY"));
+    assert_eq!(
+        chosen(None, &[(b"pRAA", All), (b"H264", OtherSize), (b"GREY", OtherSize)]),
+        ok("GREY")
+    );
 }
 
 #[test]
@@ -48,8 +55,15 @@ fn lists_of_sizes_and_rates_are_understood() {
     assert!(offers_size(&[], (1, 1)), "no list is no reason against");
     let at = |fps| [Intervals::Discrete(Interval::of_fps(fps))];
     let thirty = Fps { frames: 30, seconds: 1 };
-    assert!(offers_rate(&at(30), thirty) && offers_rate(&at(60), thirty) && !offers_rate(&at(15), thirty));
-    assert!(offers_rate(&[Intervals::Discrete(Interval { numerator: 333_333, denominator: 10_000_000 })], thirty));
+    assert!(
+        offers_rate(&at(30), thirty)
+            && offers_rate(&at(60), thirty)
+            && !offers_rate(&at(15), thirty)
+    );
+    assert!(offers_rate(
+        &[Intervals::Discrete(Interval { numerator: 333_333, denominator: 10_000_000 })],
+        thirty
+    ));
 }
 
 #[test]
