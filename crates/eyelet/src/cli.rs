@@ -59,6 +59,9 @@ pub struct RunArgs {
     /// Requests that the app handles at a time, each in a process of its own. [default: 1]
     #[arg(long, value_name = "N")]
     processes: Option<usize>,
+    /// Requests that each of these processes handles at a time. Until the host has coroutines, each gets a process.
+    #[arg(long, alias = "coroae", value_name = "N")]
+    coroutines: Option<usize>,
     /// Folder for the area sockets. [default: one of its own below $XDG_RUNTIME_DIR or /tmp]
     #[arg(long, value_name = "FOLDER")]
     runtime_dir: Option<PathBuf>,
@@ -106,7 +109,11 @@ impl RunArgs {
             sources.push(Camera { name: String::new(), source: default_source()? });
         }
         name_the_nameless(&mut sources);
-        let app = self.psgi.map(|psgi| absolute(psgi, self.processes.unwrap_or(1))).transpose()?;
+        if self.coroutines.is_some() {
+            log::warn!("coroutines are not there yet: each of the app's places gets a process");
+        }
+        let places = self.processes.unwrap_or(1).saturating_mul(self.coroutines.unwrap_or(1));
+        let app = self.psgi.map(|psgi| absolute(psgi, places)).transpose()?;
         // As in the old commands: without an app, --processes means the serving ones.
         let old_meaning = self.processes.filter(|_| app.is_none());
         let mut restart = Restart::default();
