@@ -30,9 +30,9 @@ before(async () => {
 after(() => browser?.close());
 
 /** What the article's page makes of the bars, to the level: its formula decides, mistakes included. */
-const AS_THE_ARTICLE = { colours: BARS.map(({ rgb }) => articleColours(codesOf(rgb, 'bt601'))), tolerance: 0 };
+const AS_THE_ARTICLE = { colours: BARS.map(({ rgb }) => articleColours(codesOf(rgb, 'bt601'))), tolerance: 0, goodbye: 'goodbye' };
 /** What they are. */
-const AS_THEY_ARE = { colours: BARS.map(({ rgb }) => rgb), tolerance: 2 };
+const AS_THEY_ARE = { colours: BARS.map(({ rgb }) => rgb), tolerance: 2, goodbye: '' };
 
 /** @param {string} folder @param {string} name @param {typeof AS_THEY_ARE} expected */
 async function watchEyetoy(folder, name, expected) {
@@ -56,7 +56,11 @@ async function watchEyetoy(folder, name, expected) {
     assert.equal(alerts.length, 0, `the page complains: ${alerts}`);
     isStopped = true;
     await eyelet.stop();
-    await until('the page to say goodbye', () => alerts, (said) => said.includes('goodbye'));
+    if (expected.goodbye) {
+      await until('the page to say goodbye', () => alerts, (said) => said.includes(expected.goodbye));
+    } else {
+      await until('the page to say that it has ended', () => page.locator('body').innerText(), (text) => text.includes('has ended'));
+    }
   } finally {
     await page.close();
     if (!isStopped) await eyelet.stop();

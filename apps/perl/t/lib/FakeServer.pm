@@ -49,7 +49,7 @@ sub start {
 
 sub host { return $host }
 
-# Sends a request and gives its link. An upper-case name without a value makes a GET of that path.
+# Sends a request and gives its link. Options: `body`, which makes it a POST; and any variables.
 sub request {
     my ($self, $path, %option) = @_;
     my $body = delete $option{body} // '';

@@ -1,5 +1,7 @@
 //! A request as the app sees it: CGI variables and a body.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use eyelet_wire::scgi;
 use http_body_util::{BodyExt, Limited};
@@ -29,6 +31,7 @@ impl Request {
     /// The answer that it gets: 400 for a bad upgrade or head, 413 for a body over the limit.
     pub(crate) async fn read(
         request: hyper::Request<Incoming>,
+        peer: Option<SocketAddr>,
         limits: &Limits,
     ) -> Result<Self, Box<Answer>> {
         let (head, body) = request.into_parts();
@@ -39,12 +42,13 @@ impl Request {
         } else {
             read_body(body, limits.body_bytes).await?
         };
-        let netstring = scgi::encode_request(body.len() as u64, variables(&head)).map_err(|e| {
-            Box::new(plain(
-                StatusCode::BAD_REQUEST,
-                &format!("the request cannot be passed on: {e}"),
-            ))
-        })?;
+        let netstring =
+            scgi::encode_request(body.len() as u64, variables(&head, peer)).map_err(|e| {
+                Box::new(plain(
+                    StatusCode::BAD_REQUEST,
+                    &format!("the request cannot be passed on: {e}"),
+                ))
+            })?;
         let is_head = head.method == hyper::Method::HEAD;
         Ok(Self { head: netstring, body, upgrade, is_head })
     }
@@ -62,7 +66,10 @@ async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Box<Answer>> {
 }
 
 /// The CGI variables. Source: RFC 3875, section 4.1; PSGI 1.1 for those beyond.
-fn variables(head: &hyper::http::request::Parts) -> Vec<(String, Vec<u8>)> {
+fn variables(
+    head: &hyper::http::request::Parts,
+    peer: Option<SocketAddr>,
+) -> Vec<(String, Vec<u8>)> {
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
     let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("");
@@ -82,6 +89,11 @@ fn variables(head: &hyper::http::request::Parts) -> Vec<(String, Vec<u8>)> {
     .map(|(name, value)| (name.to_owned(), value.into_bytes()))
     .into();
     variables.push(("PATH_INFO".to_owned(), percent_decode(path)));
+    if let Some(peer) = peer {
+        variables
+            .push(("REMOTE_ADDR".to_owned(), peer.ip().to_canonical().to_string().into_bytes()));
+        variables.push(("REMOTE_PORT".to_owned(), peer.port().to_string().into_bytes()));
+    }
     for name in head.headers.keys() {
         let Some(variable) = scgi::cgi_name(name.as_str()) else { continue };
         // RFC 9110, section 5.3: values of the same name join with a comma; cookies with a semicolon (RFC 9113, 8.2.3).

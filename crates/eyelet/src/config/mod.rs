@@ -84,7 +84,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Longest body that is passed to an app, in bytes; 1 MiB: forms, not uploads.
     pub body_bytes: usize,
-    /// Longest WebSocket message from a viewer, in bytes; 64 KiB: they are small JSON texts.
+    /// Longest WebSocket message to an app, in bytes; 64 KiB: what is larger is an upload.
     pub message_bytes: usize,
     /// Time that streams have to end when the program is stopped; 5 s.
     pub stop_timeout: Duration,

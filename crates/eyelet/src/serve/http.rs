@@ -59,11 +59,12 @@ pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream) {
     let _counted = Counted::new(Rc::clone(&server));
     tcp::prepare(&stream);
     let slot = Slot::default();
+    let peer = stream.peer_addr().ok();
     let service = {
         let (server, slot) = (Rc::clone(&server), Rc::clone(&slot));
         service_fn(move |request: Request<Incoming>| -> Answering {
             let (server, slot) = (Rc::clone(&server), Rc::clone(&slot));
-            Box::pin(async move { Ok(routes::answer(&server, request, &slot).await) })
+            Box::pin(async move { Ok(routes::answer(&server, request, peer, &slot).await) })
         })
     };
     let limits = &server.limits;

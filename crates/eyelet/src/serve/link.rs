@@ -171,12 +171,12 @@ impl Link {
                     self.pong = Some(message(Opcode::Pong, &payload))
                 }
                 Ok(Some(Message::Pong(_))) => {}
-                // RFC 6455, section 5.5.1: answered with the same code; an empty one with an empty one.
+                // RFC 6455, section 5.5.1: answered with the same code.
                 Ok(Some(Message::Close(reason))) => {
                     if matches!(self.end, End::Lingering(_)) {
                         return Some(Heard::Closed);
                     }
-                    let payload = reason.map(|r| close_payload(r.code, "")).unwrap_or_default();
+                    let payload = close_payload(reason.map_or(1000, |r| r.code), "");
                     self.end = End::Closing(message(Opcode::Close, &payload));
                     self.waiting.clear();
                 }

@@ -1,5 +1,6 @@
 //! Which address is answered by what.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -20,15 +21,25 @@ pub(crate) type Answer = Response<Body>;
 /// Answers a request, or hands the socket over.
 ///
 /// Everything below `/-/` is Eyelet's own, always. The rest belongs to the app where there is one, else to the built-in site.
-pub(crate) async fn answer(server: &Rc<Server>, request: Request<Incoming>, slot: &Slot) -> Answer {
-    let answer = route(server, request, slot).await;
+pub(crate) async fn answer(
+    server: &Rc<Server>,
+    request: Request<Incoming>,
+    peer: Option<SocketAddr>,
+    slot: &Slot,
+) -> Answer {
+    let answer = route(server, request, peer, slot).await;
     if answer.status().is_client_error() || answer.status().is_server_error() {
         count(&server.counters.refused, 1);
     }
     answer
 }
 
-async fn route(server: &Rc<Server>, request: Request<Incoming>, slot: &Slot) -> Answer {
+async fn route(
+    server: &Rc<Server>,
+    request: Request<Incoming>,
+    peer: Option<SocketAddr>,
+    slot: &Slot,
+) -> Answer {
     let path = request.uri().path().to_owned();
     if let Some(own) = path.strip_prefix("/-/") {
         return match own {
@@ -37,7 +48,7 @@ async fn route(server: &Rc<Server>, request: Request<Incoming>, slot: &Slot) -> 
         };
     }
     if server.app.is_some() {
-        return match app::Request::read(request, &server.limits).await {
+        return match app::Request::read(request, peer, &server.limits).await {
             Ok(request) => hand_over(slot, Takeover::App(Box::new(request))).await,
             Err(answer) => *answer,
         };

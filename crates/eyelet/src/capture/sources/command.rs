@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::error::{Error, Result};
+use crate::role::BOOT_VARIABLE;
 
 /// How long the command has to end when it is asked to.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -38,6 +39,8 @@ impl Command {
             shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
         let spawned = process::Command::new(program)
             .args(arguments)
+            // It may be an Eyelet itself, and is no role of ours.
+            .env_remove(BOOT_VARIABLE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .process_group(0)

@@ -31,8 +31,7 @@ pub(crate) async fn run(
     upgrade: &Upgrade,
 ) {
     let is_v1 = upgrade.offers_v1();
-    let longest = if is_v1 { MAX_CLIENT_MESSAGE_LEN } else { server.limits.message_bytes };
-    let mut link = Link::new(stream, read_ahead, longest);
+    let mut link = Link::new(stream, read_ahead, MAX_CLIENT_MESSAGE_LEN);
     link.send_raw(upgrade.response(is_v1.then_some(SUBPROTOCOL)));
     let session =
         if is_v1 { Session::v1(&server, &mut link).await } else { Session::bare(&server) };

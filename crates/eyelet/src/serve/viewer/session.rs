@@ -60,13 +60,23 @@ impl Session {
         let mut watching: Vec<Watching> = server.feeds.iter().map(|feed| feed.watch()).collect();
         let deadline = tokio::time::Instant::now() + HELLO_PATIENCE;
         let mut streams = Vec::with_capacity(watching.len());
+        let mut lost = Vec::new();
         for watching in &mut watching {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let newest = watching.first(left).await;
-            streams.push(describe_stream(watching, &newest));
+            let stream = describe_stream(watching, &newest);
+            if let State::NoSignal { why } = newest.state {
+                let (stream, state, why) = (stream.id, StreamState::NoSignal, Some(why));
+                lost.push(ServerMessage::State { stream, state, why });
+            }
+            streams.push(stream);
         }
         let server = format!("eyelet/{}", env!("CARGO_PKG_VERSION"));
         link.send_text(&ServerMessage::Hello { v: v1::VERSION, server, streams }.to_json());
+        // Why there is no picture, for those who come while there is none.
+        for state in lost {
+            link.send_text(&state.to_json());
+        }
         Self::V1(Box::default())
     }
 
