@@ -6,8 +6,10 @@
 )]
 
 mod bench;
+mod check;
 mod command;
 mod packages;
+mod tidy;
 mod vm;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +25,17 @@ struct Task {
 }
 
 const TASKS: &[Task] = &[
+    Task {
+        name: "check",
+        about: "everything that must be right before a change is in; --fast for the quick loop",
+        run: check::run,
+    },
+    Task {
+        name: "tidy",
+        about: "rules of this repository that no other tool knows",
+        run: tidy::run,
+    },
+    Task { name: "readme", about: "the commands of README.md", run: check::run_readme },
     Task {
         name: "bench",
         about: "latency and cost beside a bare loop of write, in turn",

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
+use rustix::fs::{
+    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, fstatfs, memfd_create,
+};
 use rustix::io::{Errno, IoSlice, pwrite, pwritev};
 
 use crate::mapping::Mapping;
@@ -21,6 +23,9 @@ pub const GENERATION_SHIFT: u32 = 40;
 
 /// Most slices that one `pwritev` takes. Source: `UIO_MAXIOV`, `linux/uio.h`.
 const MAX_SLICES: usize = 1024;
+
+/// Source: `linux/magic.h`.
+const HUGETLBFS_MAGIC: rustix::fs::FsWord = 0x9584_58f6;
 
 const SEALS: SealFlags =
     SealFlags::WRITE.union(SealFlags::GROW).union(SealFlags::SHRINK).union(SealFlags::SEAL);
@@ -77,6 +82,12 @@ impl Frame {
         if !seals.contains(SEALS) {
             let text =
                 format!("frame {} can still be changed: its seals are {seals:?}", info.sequence);
+            return Err(Error::new(ErrorKind::NotSealed, text));
+        }
+        // Of huge pages a memfd may have the seals, but its mapping could not be undone: `munmap` refuses the length.
+        let file_system = fstatfs(&memfd).map_err(|e| Error::io("failed to size a frame", e))?;
+        if file_system.f_type == HUGETLBFS_MAGIC {
+            let text = format!("frame {} is made of huge pages", info.sequence);
             return Err(Error::new(ErrorKind::NotSealed, text));
         }
         let size = fstat(&memfd).map_err(|e| Error::io("failed to size a frame", e))?.st_size;

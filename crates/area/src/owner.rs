@@ -15,6 +15,11 @@ use crate::{Credit, Error, ErrorKind, Frame, MonotonicNs, Result};
 /// The listener's token in the epoll set; subscribers count from 1.
 const LISTENER: u64 = 0;
 
+/// Most times that one turn looks for more: it lets in as many subscribers as an area has by default.
+///
+/// Whoever connects without end would otherwise keep the owner from its frames.
+const ROUNDS_PER_TURN: usize = 64;
+
 /// What an owner grants in all.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -156,20 +161,22 @@ impl Owner {
 
     /// Lets subscribers in, reads their credit, sends what they are owed. Never waits.
     ///
+    /// Bounded, however much they send or connect: what is left makes the owner poll readable again.
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] if epoll itself fails. What a subscriber does wrong costs that subscriber its connection and
     /// stands in [`Turn::refused`].
     pub fn turn(&mut self) -> Result<Turn> {
         let mut turn = Turn::default();
         let mut events = Vec::with_capacity(16);
-        loop {
+        for _ in 0..ROUNDS_PER_TURN {
             let full = epoll::wait(
                 &self.epoll,
                 rustix::buffer::spare_capacity(&mut events),
                 Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 }),
             );
             match full {
-                Ok(0) => return Ok(turn),
+                Ok(0) => break,
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(e) => return Err(Error::io("failed to look at an area's subscribers", e)),
@@ -181,6 +188,7 @@ impl Owner {
                 }
             }
         }
+        Ok(turn)
     }
 
     fn listen(&mut self, on: bool) -> std::result::Result<(), Errno> {
@@ -231,15 +239,14 @@ impl Owner {
     fn hear(&mut self, token: u64, turn: &mut Turn) {
         let Some(subscription) = self.subscribers.get_mut(&token) else { return };
         match subscription.hear() {
-            Ok(true) => self.flush(token),
-            Ok(false) => {
-                self.subscribers.remove(&token);
-                turn.left += 1;
-            }
-            Err(error) => {
-                self.subscribers.remove(&token);
-                turn.refused.push(error);
-            }
+            Ok(true) => return self.flush(token),
+            Ok(false) => turn.left += 1,
+            Err(error) => turn.refused.push(error),
+        }
+        self.subscribers.remove(&token);
+        if !self.is_listening {
+            // There is a descriptor again, and perhaps no frame for long at which to try it.
+            self.listen(true).ok();
         }
     }
 
@@ -267,6 +274,8 @@ impl Owner {
 
 impl Subscription {
     /// Reads all credit that came; false when the subscriber has left.
+    ///
+    /// Ends soon, whatever it sends: each message grants a frame at the least, and more than [`MAX_CREDIT`] is an error.
     fn hear(&mut self) -> Result<bool> {
         loop {
             let received = match socket::receive_without_descriptor(self.socket.as_fd()) {

@@ -41,6 +41,14 @@ pub enum Role {
     App,
 }
 
+impl Role {
+    /// Tells whether it is one of those that viewers are connected to.
+    #[must_use]
+    pub fn is_serve(self) -> bool {
+        matches!(self, Self::Serve { .. })
+    }
+}
+
 impl std::fmt::Display for Role {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -53,20 +53,23 @@ pub(crate) fn plug(options: &Options, unplug_after: Option<Duration>) -> io::Res
         }
         let mut answers = Vec::new();
         let pause = device.fulfil(&mut answers);
-        cable.write_all(&answers)?;
+        cable.write_all(&answers).map_err(name_the_end)?;
         if is_readable(&cable, pause.min(IDLE_PAUSE))? {
             let mut answers = Vec::new();
             let request = Request::read(&mut cable).map_err(name_the_end)?;
             device.serve(request, &mut answers);
-            cable.write_all(&answers)?;
+            cable.write_all(&answers).map_err(name_the_end)?;
         }
     }
 }
 
 /// The kernel closes its end when someone writes to the controller's `detach`.
 fn name_the_end(error: io::Error) -> io::Error {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "unplugged from outside"),
+        kind @ (UnexpectedEof | BrokenPipe | ConnectionReset) => {
+            io::Error::new(kind, "unplugged from outside")
+        }
         _ => error,
     }
 }

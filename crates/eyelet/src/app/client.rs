@@ -51,7 +51,7 @@ impl Client {
         match self {
             Self::Http(http) => {
                 let mut link = Link::new(http.stream, http.read_ahead, http.max_message);
-                link.send_raw(upgrade.response(protocol));
+                link.send_raw(&upgrade.response(protocol));
                 Self::WebSocket(Box::new(link))
             }
             already @ Self::WebSocket(_) => already,
@@ -168,6 +168,8 @@ impl Http {
             if self.stream.readable().await.is_err() {
                 return;
             }
+            // A flood must not keep out all others.
+            tokio::task::yield_now().await;
             match self.stream.try_read(&mut thrown_away) {
                 Ok(0) => return,
                 Ok(_) => {}

@@ -238,7 +238,8 @@ impl Session<'_> {
             tokio::select! {
                 () = followed.watching.changed() => {}
                 () = client.gone() => return Err(gone()),
-                e = self.app.hung_up() => return Err((Kind::Gone, format!("the app has left: {e}"))),
+                // Not "gone": the client is still there, and is to be told.
+                e = self.app.hung_up() => return Err((Kind::Internal, format!("the app has left: {e}"))),
                 () = until(deadline) => return Err((Kind::Timeout, "no newer frame came in time".to_owned())),
             }
         }

@@ -12,8 +12,10 @@ use crate::error::{Error, Result};
 use crate::role::AreaPlace;
 use crate::serve::readiness;
 
-/// Pause before an area is connected to again after an error; a mere restart of its owner needs none.
+/// Pause before an area is connected to again after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+/// The same after its owner has gone: an owner that sends everybody away must not be asked without end.
+const PAUSE_AFTER_END: Duration = Duration::from_millis(10);
 
 /// What is newest in an area.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +85,8 @@ impl Feed {
             if self.watching() > 0 && !has_credit {
                 subscriber.get_mut().0.grant(1)?;
                 has_credit = true;
-            } else if self.watching() == 0 && has_credit {
+            } else if self.watching() == 0 && (has_credit || self.newest.borrow().frame.is_some()) {
+                // Also one that came as the last watcher left: it must not wait for the next, and grow old.
                 self.newest.send_if_modified(|newest| newest.frame.take().is_some());
                 return Ok(());
             }
@@ -98,6 +101,7 @@ impl Feed {
                         Some(Event::State(state)) => self.set_state(state),
                         Some(Event::Closed) => {
                             self.lose("the capture process is starting again");
+                            tokio::time::sleep(PAUSE_AFTER_END).await;
                             return Ok(());
                         }
                         None => ready.clear_ready(),

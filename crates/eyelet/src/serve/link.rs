@@ -79,9 +79,11 @@ impl Link {
         &self.stream
     }
 
-    /// Sends bytes as they are: the answer to the handshake.
-    pub(crate) fn send_raw(&mut self, bytes: Vec<u8>) {
-        self.waiting.push_back(bytes);
+    /// Begins with bytes as they are: the answer to the handshake, before anything else is sent.
+    ///
+    /// Nothing takes it back any more, whatever the client has sent too early.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        self.sending.begin(bytes);
     }
 
     /// Sends a text message when the socket takes it.
@@ -95,7 +97,8 @@ impl Link {
 
     /// Tells whether a frame may be begun now.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.sending.is_active() && self.waiting.is_empty() && self.end == End::Open
+        let nothing_waits = self.waiting.is_empty() && self.pong.is_none();
+        !self.sending.is_active() && nothing_waits && self.end == End::Open
     }
 
     /// Begins to send a part of a frame as one message, behind `prefix`; [`Heard::Sent`] tells its end.
@@ -225,6 +228,8 @@ fn message(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 async fn read_some(stream: &TcpStream, input: &mut BytesMut) -> io::Result<usize> {
     loop {
         stream.readable().await?;
+        // Waiting for a socket that is always readable does not give way by itself: a flood would keep out all others.
+        tokio::task::yield_now().await;
         input.reserve(READ_LEN);
         match stream.try_read_buf(input) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

@@ -54,7 +54,10 @@ async fn route(
         };
     }
     match only_get(&request) {
-        Ok(()) => site::page(&path).unwrap_or_else(not_found),
+        Ok(()) => {
+            let known = request.headers().get(header::IF_NONE_MATCH);
+            site::page(&path, known).unwrap_or_else(not_found)
+        }
         Err(answer) => *answer,
     }
 }

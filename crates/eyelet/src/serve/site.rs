@@ -53,8 +53,8 @@ static FILES: &[File] = &[
 ];
 
 /// Answers an address outside `/-/`: the page at `/`.
-pub(super) fn page(path: &str) -> Option<Answer> {
-    matches!(path, "/" | "/index.html").then(|| answer(&INDEX, None))
+pub(super) fn page(path: &str, known: Option<&HeaderValue>) -> Option<Answer> {
+    matches!(path, "/" | "/index.html").then(|| answer(&INDEX, known))
 }
 
 /// Answers an address below `/-/`: the page's files.

@@ -1,6 +1,5 @@
 //! `/-/snapshot.png`: the newest frame as a picture file.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,9 +32,6 @@ pub(super) async fn png(server: &Server, query: &str) -> Answer {
     let Some(feed) = wanted.parse().ok().and_then(|id| server.feed(id)) else {
         return plain(StatusCode::NOT_FOUND, "there is no such stream");
     };
-    let Ok(_turn) = server.snapshots.one_at_a_time.acquire().await else {
-        return plain(StatusCode::INTERNAL_SERVER_ERROR, "snapshots have ended");
-    };
     let newest = feed.watch().first(PATIENCE).await;
     let Some(frame) = newest.frame else {
         let why = newest.state.why();
@@ -44,7 +40,10 @@ pub(super) async fn png(server: &Server, query: &str) -> Answer {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         return answer;
     };
-    match tokio::task::spawn_blocking(move || picture::to_png(&Arc::clone(&frame))).await {
+    let Ok(_turn) = server.snapshots.one_at_a_time.acquire().await else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "snapshots have ended");
+    };
+    match tokio::task::spawn_blocking(move || picture::to_png(&frame)).await {
         Ok(Ok(bytes)) => whole(StatusCode::OK, "image/png", Bytes::from(bytes)),
         Ok(Err(e)) => plain(StatusCode::NOT_IMPLEMENTED, &e.to_string()),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the snapshot failed"),

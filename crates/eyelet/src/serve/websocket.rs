@@ -48,7 +48,9 @@ pub(crate) fn is_asked_for(head: &Parts) -> bool {
 pub(crate) fn check(head: &Parts) -> Result<Upgrade, Box<Answer>> {
     let refuse = |status, text| Err(Box::new(plain(status, text)));
     if head.method != Method::GET {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket begins with GET");
+        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket begins with GET");
+        answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET"));
+        return Err(Box::new(answer));
     }
     if !is_asked_for(head) || !has_token(&head.headers, header::CONNECTION, "upgrade") {
         let mut answer = plain(StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket");

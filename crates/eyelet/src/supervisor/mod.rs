@@ -185,7 +185,16 @@ impl Supervisor {
         // Half a second more than the children give their streams.
         let patience = self.estate.config.limits.stop_timeout + Duration::from_millis(500);
         self.stop = Some(Stop { deadline: Instant::now() + patience, result });
-        self.signal_all(Signal::TERM);
+        self.signal(Signal::TERM, Role::is_serve);
+        self.end_behind_the_viewers();
+    }
+
+    /// Ends what viewers look at when nobody looks any more, so that they are told of the stop and of nothing else.
+    fn end_behind_the_viewers(&self) {
+        let mut serving = self.children.iter().filter(|child| child.role().is_serve());
+        if self.stop.is_some() && serving.all(|child| child.pid().is_none()) {
+            self.signal_all(Signal::TERM);
+        }
     }
 
     fn kill_overdue(&mut self, now: Instant) {
@@ -198,7 +207,12 @@ impl Supervisor {
     }
 
     fn signal_all(&self, signal: Signal) {
-        for pid in self.children.iter().filter_map(Child::pid) {
+        self.signal(signal, |_| true);
+    }
+
+    fn signal(&self, signal: Signal, whom: impl Fn(Role) -> bool) {
+        let wanted = self.children.iter().filter(|child| whom(child.role()));
+        for pid in wanted.filter_map(Child::pid) {
             // The whole group: an app host has children of its own. It may have ended in this moment.
             rustix::process::kill_process_group(pid, signal).ok();
         }
@@ -251,7 +265,11 @@ impl Supervisor {
         // What it left in its group (an app host's own children) ends with it.
         rustix::process::kill_process_group(pid, Signal::KILL).ok();
         child.ended(Instant::now(), how);
-        self.announcement.ended(child.role());
+        let role = child.role();
+        self.announcement.ended(role);
+        if role.is_serve() {
+            self.end_behind_the_viewers();
+        }
     }
 }
 

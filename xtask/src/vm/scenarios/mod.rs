@@ -5,8 +5,14 @@
 //! returns what is worth noting in its line of the report. Programs in the guest: [`Guest::run`], [`Guest::background`]; the same
 //! executables on this side of the network: [`Guest::executable`], with [`Guest::address`].
 
+mod access;
 mod camera;
+mod faults;
 mod infra;
+mod loss;
+mod server;
+mod streams;
+mod viewer;
 mod web;
 
 use anyhow::Result;
@@ -26,7 +32,12 @@ pub(crate) struct Scenario {
     pub(crate) run: fn(&mut Guest) -> Result<String>,
 }
 
+/// What the guest needs for scenarios of Eyelet itself.
+const EYELET: &[&str] = &["eyelet", "uvcsim"];
+
 /// All scenarios, in the order in which they run.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    [infra::SCENARIOS].into_iter().flatten()
+    [infra::SCENARIOS, streams::SCENARIOS, loss::SCENARIOS, faults::SCENARIOS, access::SCENARIOS]
+        .into_iter()
+        .flatten()
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use eyelet_area::GENERATION_SHIFT;
 use eyelet_wire::v1::{MAX_CLIENT_MESSAGE_LEN, SUBPROTOCOL};
 use eyelet_wire::websocket::{Message, Opcode};
 use tokio::net::TcpStream;
@@ -18,7 +19,7 @@ use crate::serve::{Newest, Server, Watching, count, outstanding, tcp};
 
 mod session;
 
-use session::Session;
+use session::{Session, Wanted};
 
 /// A viewer whose pipe is full is looked at again after so long; there is no event for an acknowledgement.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(4);
@@ -32,7 +33,7 @@ pub(crate) async fn run(
 ) {
     let is_v1 = upgrade.offers_v1();
     let mut link = Link::new(stream, read_ahead, MAX_CLIENT_MESSAGE_LEN);
-    link.send_raw(upgrade.response(is_v1.then_some(SUBPROTOCOL)));
+    link.send_raw(&upgrade.response(is_v1.then_some(SUBPROTOCOL)));
     let session =
         if is_v1 { Session::v1(&server, &mut link).await } else { Session::bare(&server) };
     let mut viewer = Viewer { server, link, session, watching: None, pace: Pace::default() };
@@ -54,6 +55,8 @@ struct Viewer {
 /// What the viewer has got of the stream it watches.
 #[derive(Debug, Default)]
 struct Pace {
+    /// What was wanted when it began.
+    of: Option<Wanted>,
     /// Length of the frames, for which the socket is set up.
     frame_len: u64,
     /// Sequence of the last frame that was begun.
@@ -98,9 +101,13 @@ impl Viewer {
 
     /// Begins to watch what the session wants now.
     fn watch(&mut self) {
-        let feed = self.session.wanted().and_then(|wanted| self.server.feed(wanted.stream()));
+        let wanted = self.session.wanted();
+        let feed = wanted.and_then(|wanted| self.server.feed(wanted.stream()));
         self.watching = feed.map(|feed| feed.watch());
-        self.pace = Pace::default();
+        // A pause wants nothing for a while; what was sent before it counts on after it.
+        if wanted.is_some() && wanted != self.pace.of {
+            self.pace = Pace { of: wanted, ..Pace::default() };
+        }
     }
 
     /// Begins the newest frame if the viewer has not had it and may have it now; else says when to look again.
@@ -126,7 +133,10 @@ impl Viewer {
             return Some(Instant::now() + LOOK_AGAIN_AFTER);
         }
         if self.session.configure(&info, &mut self.link) {
-            // The message that describes the frame goes first; then we are called again.
+            // The message that describes the frame goes first; then we are called again. Or it was an error.
+            if self.session.wanted().is_none() {
+                self.watching = None;
+            }
             return None;
         }
         self.begin(&newest);
@@ -136,8 +146,7 @@ impl Viewer {
     fn begin(&mut self, newest: &Newest) {
         let Some(frame) = &newest.frame else { return };
         let info = *frame.info();
-        let dropped =
-            self.pace.last_published.map_or(0, |last| newest.published.saturating_sub(last + 1));
+        let dropped = self.pace.dropped(info.sequence, newest.published);
         self.pace.last_published = Some(newest.published);
         self.pace.last_sequence = info.sequence;
         self.pace.next_at =
@@ -148,6 +157,18 @@ impl Viewer {
         let prefix = self.session.prefix(&info, dropped);
         let prefix = prefix.as_ref().map_or(&[][..], |prefix| prefix);
         self.link.send_frame(Opcode::Binary, prefix, frame.clone(), 0..info.len);
+    }
+}
+
+impl Pace {
+    /// Counts the frames between the last one and the one that is begun.
+    fn dropped(&self, sequence: u64, published: u64) -> u64 {
+        let Some(last_published) = self.last_published else { return 0 };
+        if sequence >> GENERATION_SHIFT == self.last_sequence >> GENERATION_SHIFT {
+            return sequence.saturating_sub(self.last_sequence + 1);
+        }
+        // Another process made it: nobody knows what the one before would have counted to.
+        published.saturating_sub(last_published + 1)
     }
 }
 

@@ -3,6 +3,7 @@
 mod negotiate;
 mod payload;
 mod place;
+mod signal;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +78,7 @@ impl Camera {
     pub(super) fn open(device: &Path, wish: &Wish, memory: &mut Memory) -> Result<Self> {
         let mut camera = memory.open(device)?;
         let name = camera.path().display().to_string();
+        signal::tune(&mut camera)?;
         let agreed = negotiate::negotiate(&mut camera, wish)?;
         let driver_format = camera.format().map_err(|e| unavailable(&e))?;
         let strides: Vec<u32> = driver_format.planes.iter().map(|plane| plane.stride).collect();

@@ -1,0 +1,50 @@
+//! Input: a message of an area, as an owner and as a subscriber would get it.
+#![no_main]
+
+use eyelet_area::message::{
+    CREDIT_MESSAGE_LEN, FRAME_MESSAGE_LEN, OwnerMessage, STATE_MESSAGE_LEN, decode_credit,
+    decode_owner, encode_credit, encode_frame, encode_state,
+};
+use eyelet_area::{Credit, Format, MAX_CREDIT};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    match decode_owner(data) {
+        Ok(OwnerMessage::Frame { info, missed }) => {
+            assert_eq!(data.len(), FRAME_MESSAGE_LEN);
+            let format = info.format;
+            assert!(format.width.max(format.height) <= Format::MAX_SIDE_PX);
+            assert!(format.packed_len().is_none_or(|len| len <= info.len));
+            let again = decode_owner(&encode_frame(&info, missed));
+            assert_eq!(again.ok(), Some(OwnerMessage::Frame { info, missed }));
+        }
+        Ok(OwnerMessage::State(state)) => {
+            assert_eq!(data.len(), STATE_MESSAGE_LEN);
+            assert_eq!(decode_owner(&encode_state(&state)).ok(), Some(OwnerMessage::State(state)));
+        }
+        Err(error) => short(&error),
+    }
+    match decode_credit(data) {
+        Ok(frames) => {
+            assert_eq!(data.len(), CREDIT_MESSAGE_LEN);
+            assert_eq!(decode_credit(&encode_credit(frames)).ok(), Some(frames));
+        }
+        Err(error) => short(&error),
+    }
+    // The same bytes as a series of credit.
+    let mut credit = Credit::new(MAX_CREDIT);
+    for &byte in data {
+        match byte {
+            0..=3 => drop(credit.grant(byte.into())),
+            _ if byte % 2 == 0 => credit.publish(),
+            _ if credit.is_due() => credit.sent(),
+            _ => {}
+        }
+        credit.check_invariants();
+    }
+});
+
+fn short(error: &eyelet_area::Error) {
+    let text = error.to_string();
+    assert!(text.len() < 200 && !text.contains(char::is_control), "{text}");
+}

@@ -1,0 +1,17 @@
+//! The program as a whole, from outside: real processes, real sockets, killed and stopped at will.
+//!
+//! Belongs here: what can only be seen when all roles run together. Does not belong here: what one role decides by
+//! itself, which is tested beside its code. One module per subject; nothing asserts how long something takes.
+
+mod app;
+mod frames;
+mod http;
+mod memory;
+mod random_kills;
+mod roles;
+mod slow;
+mod sources;
+mod start;
+mod stop;
+mod support;
+mod websocket;
