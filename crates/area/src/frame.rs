@@ -230,12 +230,23 @@ impl FrameBuilder {
 
     /// Ends the writing: from here on nobody can change the frame.
     ///
+    /// What a subscriber would not believe is refused here, where the mistake was made: published, it would cost the
+    /// area all its subscribers.
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] if the kernel refuses the seals (some other process maps it for writing: impossible before
-    /// it was passed on); [`ErrorKind::TooShort`] if nothing was written.
+    /// it was passed on); [`ErrorKind::TooShort`] if nothing was written, or less than `format` needs;
+    /// [`ErrorKind::TooLarge`] if a side is longer than [`Format::MAX_SIDE_PX`].
     pub fn seal(self, format: Format, captured_at: MonotonicNs) -> Result<Frame> {
         if self.len == 0 {
             return Err(Error::new(ErrorKind::TooShort, "a frame without a payload"));
+        }
+        if format.width.max(format.height) > Format::MAX_SIDE_PX {
+            return Err(Error::new(ErrorKind::TooLarge, format!("a frame of {format}")));
+        }
+        if let Some(needed) = format.packed_len().filter(|needed| *needed > self.len) {
+            let text = format!("a {format} frame of {} bytes; it needs {needed}", self.len);
+            return Err(Error::new(ErrorKind::TooShort, text));
         }
         fcntl_add_seals(&self.memfd, SEALS).map_err(|e| Error::io("failed to seal a frame", e))?;
         let info = FrameInfo {
@@ -313,6 +324,19 @@ mod tests {
         let mut builder = FrameBuilder::new().unwrap();
         let refused = builder.write_rows(b"abcdef", 4, 2, 3).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::TooShort);
+    }
+
+    #[test]
+    fn what_no_subscriber_would_believe_is_not_sealed() {
+        let seal = |format| {
+            let mut builder = FrameBuilder::new().unwrap();
+            builder.write(b"abc").unwrap();
+            builder.seal(format, MonotonicNs(1)).map(drop).map_err(|e| e.kind())
+        };
+        assert_eq!(seal(Format::packed(FourCc::GREY, 3, 1)), Ok(()));
+        assert_eq!(seal(Format::packed(FourCc::GREY, 2, 2)), Err(ErrorKind::TooShort));
+        assert_eq!(seal(Format::packed(FourCc::MJPEG, 65_535, 1)), Ok(()));
+        assert_eq!(seal(Format::packed(FourCc::MJPEG, 1, 65_536)), Err(ErrorKind::TooLarge));
     }
 
     #[test]

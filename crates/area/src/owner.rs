@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
+use rustix::net::Shutdown;
 
 use crate::frame::GENERATION_SHIFT;
 use crate::message::{self, MAX_CREDIT, State};
@@ -15,10 +15,11 @@ use crate::{Credit, Error, ErrorKind, Frame, MonotonicNs, Result};
 /// The listener's token in the epoll set; subscribers count from 1.
 const LISTENER: u64 = 0;
 
-/// Most times that one turn looks for more: it lets in as many subscribers as an area has by default.
+/// Subscribers that one turn lets in, as many as an area has by default; the next turn goes on.
 ///
-/// Whoever connects without end would otherwise keep the owner from its frames.
-const ROUNDS_PER_TURN: usize = 64;
+/// Whoever connects without end would otherwise keep the owner from its frames. What subscribers send needs no bound:
+/// each of their messages uses up room for credit, and nothing gives it back during a turn.
+const ACCEPTS_PER_TURN: usize = 64;
 
 /// What an owner grants in all.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,10 @@ pub struct Turn {
 pub struct Owner {
     epoll: OwnedFd,
     listener: OwnedFd,
+    /// The listener is in the epoll set.
     is_listening: bool,
+    /// Nobody could be let in for want of a descriptor, and that was reported.
+    is_starved: bool,
     limits: Limits,
     subscribers: BTreeMap<u64, Subscription>,
     next_token: u64,
@@ -77,15 +81,21 @@ impl Owner {
     /// 40, so that the numbers grow across owners without their knowing of each other.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the kernel has no epoll instance left.
+    /// [`ErrorKind::Io`] if the kernel has no epoll instance left; [`ErrorKind::TooLarge`] for a generation that does
+    /// not fit above bit 40, from 2^24 on.
     pub fn new(listener: OwnedFd, generation: u32) -> Result<Self> {
         let failed = |e: Errno| Error::io("failed to own an area", e);
+        if generation >= 1 << (u64::BITS - GENERATION_SHIFT) {
+            let text = format!("generation {generation} does not fit an area's sequence");
+            return Err(Error::new(ErrorKind::TooLarge, text));
+        }
         rustix::io::ioctl_fionbio(&listener, true).map_err(failed)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
         let mut owner = Self {
             epoll,
             listener,
             is_listening: false,
+            is_starved: false,
             limits: Limits::default(),
             subscribers: BTreeMap::new(),
             next_token: LISTENER + 1,
@@ -117,10 +127,7 @@ impl Owner {
             subscription.credit.publish();
         }
         self.flush_all();
-        if !self.is_listening {
-            // Descriptors ran out; perhaps there are some again. If not, the next frame tries once more.
-            self.listen(true).ok();
-        }
+        self.listen_again();
         self.sequence
     }
 
@@ -134,6 +141,7 @@ impl Owner {
             subscription.owes_state = true;
         }
         self.flush_all();
+        self.listen_again();
     }
 
     /// Forgets the newest frame, so that whoever joins now does not get an old one.
@@ -161,7 +169,11 @@ impl Owner {
 
     /// Lets subscribers in, reads their credit, sends what they are owed. Never waits.
     ///
-    /// Bounded, however much they send or connect: what is left makes the owner poll readable again.
+    /// Bounded, however much they send or connect. If somebody is left to let in, the owner polls readable anew: also
+    /// who waits for the edge of its descriptor, as tokio's `AsyncFd` does, needs one call for each.
+    ///
+    /// While this process has no descriptor left for a subscriber, it stands once in [`Turn::refused`] and those who
+    /// wait go on waiting: each turn, frame and change of state tries again.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if epoll itself fails. What a subscriber does wrong costs that subscriber its connection and
@@ -169,7 +181,9 @@ impl Owner {
     pub fn turn(&mut self) -> Result<Turn> {
         let mut turn = Turn::default();
         let mut events = Vec::with_capacity(16);
-        for _ in 0..ROUNDS_PER_TURN {
+        let mut accepts = 0;
+        self.listen_again();
+        loop {
             let full = epoll::wait(
                 &self.epoll,
                 rustix::buffer::spare_capacity(&mut events),
@@ -183,12 +197,29 @@ impl Owner {
             }
             for event in events.drain(..) {
                 match event.data.u64() {
-                    LISTENER => self.accept(&mut turn),
+                    LISTENER => {
+                        self.accept(&mut turn);
+                        accepts += 1;
+                        if accepts >= ACCEPTS_PER_TURN {
+                            self.listen(false).ok();
+                        }
+                    }
                     token => self.hear(token, &mut turn),
                 }
             }
         }
+        if accepts >= ACCEPTS_PER_TURN {
+            // Entering the set again is what makes a new edge.
+            self.listen_again();
+        }
         Ok(turn)
+    }
+
+    fn listen_again(&mut self) {
+        if !self.is_listening {
+            // If it fails, the next turn or frame tries once more.
+            self.listen(true).ok();
+        }
     }
 
     fn listen(&mut self, on: bool) -> std::result::Result<(), Errno> {
@@ -203,17 +234,20 @@ impl Owner {
     }
 
     fn accept(&mut self, turn: &mut Turn) {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = match rustix::net::accept_with(&self.listener, flags) {
+        let socket = match socket::accept(self.listener.as_fd()) {
             Ok(socket) => socket,
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
             Err(e) => {
-                // Out of descriptors: whoever waits goes on waiting; do not spin on it until the next frame.
-                turn.refused.push(Error::io("failed to let a subscriber in", e));
+                // Out of descriptors: whoever waits goes on waiting; do not spin on it meanwhile.
+                if !self.is_starved {
+                    turn.refused.push(Error::io("failed to let a subscriber in", e));
+                }
+                self.is_starved = true;
                 self.listen(false).ok();
                 return;
             }
         };
+        self.is_starved = false;
         if self.subscribers.len() >= self.limits.subscribers {
             let text = format!("the area has {} subscribers already", self.limits.subscribers);
             turn.refused.push(Error::new(ErrorKind::TooLarge, text));
@@ -243,10 +277,19 @@ impl Owner {
             Ok(false) => turn.left += 1,
             Err(error) => turn.refused.push(error),
         }
-        self.subscribers.remove(&token);
-        if !self.is_listening {
+        self.dismiss(token);
+    }
+
+    fn dismiss(&mut self, token: u64) {
+        let Some(subscription) = self.subscribers.remove(&token) else { return };
+        // Said aloud: where a child forked meanwhile still has the socket, closing ours would end neither the
+        // connection nor its events.
+        epoll::delete(&self.epoll, &subscription.socket).ok();
+        rustix::net::shutdown(&subscription.socket, Shutdown::Both).ok();
+        drop(subscription);
+        if self.is_starved {
             // There is a descriptor again, and perhaps no frame for long at which to try it.
-            self.listen(true).ok();
+            self.listen_again();
         }
     }
 
@@ -306,20 +349,27 @@ impl Subscription {
         if self.owes_state {
             match socket::send(self.socket.as_fd(), &message::encode_state(state), None) {
                 Ok(()) => self.owes_state = false,
-                Err(Errno::AGAIN) => return true,
-                Err(_) => return false,
+                Err(why) => return self.is_full(why),
             }
         }
         if let (true, Some(frame)) = (self.credit.is_due(), newest) {
             let bytes = message::encode_frame(frame.info(), self.credit.missed());
             match socket::send(self.socket.as_fd(), &bytes, Some(frame.as_fd())) {
                 Ok(()) => self.credit.sent(),
-                Err(Errno::AGAIN) => return true,
-                // ETOOMANYREFS: too many descriptors in flight; the next frame or credit tries again.
-                Err(_) => return false,
+                Err(why) => return self.is_full(why),
             }
         }
         false
+    }
+
+    /// Judges why a message could not be sent.
+    fn is_full(&self, why: Errno) -> bool {
+        if why == Errno::PIPE {
+            // It takes no more, though it may not have closed: make that an end, which `hear` is told of.
+            rustix::net::shutdown(&self.socket, Shutdown::Both).ok();
+        }
+        // The rest passes, as ETOOMANYREFS, too many descriptors in flight: the next frame or credit tries again.
+        why == Errno::AGAIN
     }
 }
 
@@ -330,5 +380,32 @@ fn needless_descriptor() -> Error {
 impl AsFd for Owner {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_that_a_fork_keeps_is_closed_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("area");
+        let mut owner = Owner::new(socket::listen(&path, 0o600).unwrap(), 0).unwrap();
+        let peer = socket::connect(&path).unwrap();
+        socket::send(peer.as_fd(), b"nonsense", None).unwrap();
+        owner.accept(&mut Turn::default());
+        let _forked = owner.subscribers[&1].socket.try_clone().unwrap();
+        assert_eq!(owner.turn().unwrap().refused.len(), 1);
+        assert!(
+            matches!(socket::receive_without_descriptor(peer.as_fd()), Ok(Some(_))),
+            "the state"
+        );
+        let end = socket::receive_without_descriptor(peer.as_fd());
+        assert!(matches!(end, Ok(None)), "{end:?}");
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        assert_eq!(poll(&mut [PollFd::new(&owner, PollFlags::IN)], Some(&now)), Ok(0));
     }
 }

@@ -18,6 +18,12 @@ use crate::{Error, ErrorKind, Result};
 /// Subscribers that may wait to be let in while the owner restarts.
 const BACKLOG: i32 = 128;
 
+/// Room for what was sent and not yet received, in bytes: less than the kernel gives at the least, some six messages.
+///
+/// It bounds what a subscriber pins that grants credit and never receives. By default that is 276 frames (Linux 6.18),
+/// and a few such peers use up what a user may have in flight (`RLIMIT_NOFILE`), so that nobody is sent any more.
+const SEND_ROOM_BYTES: usize = 2048;
+
 /// Room for descriptors on receipt: more than the one that is allowed, so that a second one is seen and refused.
 const DESCRIPTOR_ROOM: usize = 4;
 
@@ -70,6 +76,14 @@ pub(crate) fn send(
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     rustix::net::sendmsg(socket, &[IoSlice::new(message)], &mut ancillary, flags)?;
     Ok(())
+}
+
+/// Lets one subscriber in without waiting.
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> std::result::Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::accept_with(listener, flags)?;
+    rustix::net::sockopt::set_socket_send_buffer_size(&socket, SEND_ROOM_BYTES)?;
+    Ok(socket)
 }
 
 /// What came in one datagram.
@@ -135,6 +149,7 @@ fn receive(
         return Err(ReceiveError::TooManyDescriptors);
     }
     if answer.bytes == 0 && descriptors.is_empty() {
+        // The end, or a datagram without a byte: they look the same, and no message is empty.
         return Ok(None);
     }
     // A longer datagram fills the buffer's last byte, and no kind of message has that length.

@@ -334,6 +334,7 @@ fn a_subscriber_that_does_not_read_holds_two_frames_and_learns_the_last_state() 
         }
     }
     assert_eq!(frames.len(), 2);
+    area.check(&mut good);
     lazy.grant(2).unwrap();
     area.owner.turn().unwrap();
     let Some(Event::Frame { frame, missed }) = lazy.try_receive().unwrap() else { panic!() };
@@ -580,6 +581,22 @@ fn an_owner_without_descriptors_lets_others_wait_and_in_later() {
     assert_eq!((turn.left, turn.joined, turn.refused.len()), (1, 1, 0));
     assert!(!is_closed(&waiting));
     give_back(taken);
+    drop((area, waiting));
+    alone.end();
+}
+
+#[test]
+fn an_owner_without_descriptors_says_so_once_and_needs_no_frame_to_go_on() {
+    let alone = Alone::new();
+    let mut area = Area::new();
+    let frame = sealed(&[7; 64]);
+    let taken = take_descriptors(1);
+    let waiting = connect(&area.path);
+    assert_eq!(area.owner.turn().unwrap().refused.len(), 1);
+    area.owner.publish(frame);
+    assert!(area.owner.turn().unwrap().refused.is_empty(), "a line for each frame helps nobody");
+    give_back(taken);
+    assert_eq!(area.owner.turn().unwrap().joined, 1);
     drop((area, waiting));
     alone.end();
 }

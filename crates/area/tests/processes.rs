@@ -85,16 +85,21 @@ fn subscribe(path: &Path, frames: u32) {
         };
         subscriber.grant(2).unwrap();
         let mut was_told = false;
+        let mut before = None;
         loop {
             match subscriber.receive(DEADLINE).unwrap().expect("frames come") {
                 Event::Closed => break,
                 Event::State(_) => was_told = true,
-                Event::Frame { frame, .. } => {
+                Event::Frame { frame, missed } => {
                     assert!(was_told, "the state comes first");
                     let sequence = frame.info().sequence;
                     // A new connection to the same owner gets the newest, which may be known.
                     assert!(sequence >= last, "{sequence:#x} came after {last:#x}");
                     last = sequence;
+                    // Every frame since this connection's first one came or was counted.
+                    let expected = before.map_or(sequence, |before| before + 1 + missed);
+                    assert_eq!(sequence, expected, "{missed} missed");
+                    before = Some(sequence);
                     let (head, body) = frame.bytes().unwrap().split_at(8);
                     assert_eq!(body.len(), PAYLOAD_LEN);
                     assert_eq!(head, checksum(body).to_le_bytes(), "frame {sequence:#x}");

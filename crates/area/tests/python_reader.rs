@@ -35,7 +35,10 @@ impl Drop for Guard {
 
 /// Runs the command to its end, turning whatever must be turned meanwhile.
 fn run(command: &mut Command, mut meanwhile: impl FnMut()) -> Output {
-    let mut child = Guard(command.spawn().expect("this test needs python3"));
+    let mut child =
+        Guard(command.spawn().expect(
+            "this test needs `python3` 3.9 or later on the PATH: install the package python3",
+        ));
     let deadline = Instant::now() + DEADLINE;
     let status = loop {
         if let Some(status) = child.0.try_wait().unwrap() {
