@@ -228,7 +228,6 @@ fn two_cameras_are_two_streams_with_their_names() -> Result<()> {
 }
 
 #[test]
-#[ignore = "not written yet: an address without a subprotocol always gives the first stream"]
 fn in_bare_mode_the_address_says_which_stream() -> Result<()> {
     let eyelet = two_cameras()?;
     for (path, len) in [

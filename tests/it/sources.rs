@@ -171,7 +171,6 @@ fn a_file_without_a_whole_frame_is_refused() -> Result<()> {
 }
 
 #[test]
-#[ignore = "a shell that is between two writes of its children goes on: nobody ends its group"]
 fn the_command_ends_with_the_capture_process_that_started_it() -> Result<()> {
     let source =
         format!("exec:sh -c 'while :; do head -c {RAW_LEN} /dev/zero; sleep 0.05; done'?{RAW}");

@@ -1,7 +1,7 @@
 //! The user's app: a program beside us that decides, request by request, what a viewer gets.
 //!
 //! The app host holds a listening socket. For each request that is the app's, serve connects to it, sends the request as
-//! one SCGI netstring and its body, and then obeys one-line verbs ([`session`]). No pixel enters the app.
+//! one SCGI netstring and its body, and then obeys one-line verbs (`session`). No pixel enters the app.
 
 mod client;
 mod gate;

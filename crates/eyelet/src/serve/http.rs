@@ -27,7 +27,12 @@ use crate::serve::{Server, tcp, viewer};
 #[derive(Debug)]
 pub(crate) enum Takeover {
     /// A viewer's WebSocket.
-    Viewer(Upgrade),
+    Viewer {
+        /// Its handshake.
+        upgrade: Upgrade,
+        /// The stream that it gets if it speaks no subprotocol.
+        bare_stream: u32,
+    },
     /// A request for the user's app.
     App(Box<app::Request>),
 }
@@ -90,7 +95,9 @@ pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream) {
     let parts = connection.into_parts();
     let (stream, read_ahead) = (parts.io.into_inner(), BytesMut::from(&parts.read_buf[..]));
     match takeover {
-        Takeover::Viewer(upgrade) => viewer::run(server, stream, read_ahead, &upgrade).await,
+        Takeover::Viewer { upgrade, bare_stream } => {
+            viewer::run(server, stream, read_ahead, &upgrade, bare_stream).await;
+        }
         Takeover::App(request) => app::run(server, stream, read_ahead, *request).await,
     }
 }

@@ -1,7 +1,7 @@
 //! The serve role: HTTP, WebSocket and the built-in site, on one thread.
 //!
 //! A request is answered by hyper until something wants the socket itself: a stream, or the user's app. Then the socket
-//! is taken over ([`http`]) and written by [`sending`] straight from the frame's own pages.
+//! is taken over (`http`) and written by `sending` straight from the frame's own pages.
 
 mod api;
 mod control;

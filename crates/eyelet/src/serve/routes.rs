@@ -43,7 +43,7 @@ async fn route(
     let path = request.uri().path().to_owned();
     if let Some(own) = path.strip_prefix("/-/") {
         return match own {
-            "ws" => watch(request, slot).await,
+            "ws" => watch(server, request, slot).await,
             _ => get(server, own, &request).await,
         };
     }
@@ -62,10 +62,11 @@ async fn route(
     }
 }
 
-async fn watch(request: Request<Incoming>, slot: &Slot) -> Answer {
+async fn watch(server: &Server, request: Request<Incoming>, slot: &Slot) -> Answer {
     let (head, _) = request.into_parts();
+    let Some(bare_stream) = wanted_stream(server, head.uri.query()) else { return no_stream() };
     match websocket::check(&head) {
-        Ok(upgrade) => hand_over(slot, Takeover::Viewer(upgrade)).await,
+        Ok(upgrade) => hand_over(slot, Takeover::Viewer { upgrade, bare_stream }).await,
         Err(answer) => *answer,
     }
 }
@@ -82,7 +83,7 @@ async fn get(server: &Rc<Server>, own: &str, request: &Request<Incoming>) -> Ans
     match own {
         "healthz" => plain(StatusCode::OK, "ok"),
         "api/status" => api::status(server).await,
-        "snapshot.png" => snapshot::png(server, request.uri().query().unwrap_or("")).await,
+        "snapshot.png" => snapshot::png(server, request.uri().query()).await,
         own => {
             site::file(own, request.headers().get(header::IF_NONE_MATCH)).unwrap_or_else(not_found)
         }
@@ -96,6 +97,18 @@ fn only_get(request: &Request<Incoming>) -> Result<(), Box<Answer>> {
     let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
     answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     Err(Box::new(answer))
+}
+
+/// Reads `?stream=ID`, by default the first; `None` if there is no such stream.
+pub(crate) fn wanted_stream(server: &Server, query: Option<&str>) -> Option<u32> {
+    let mut parts = query.unwrap_or("").split('&');
+    let wanted = parts.find_map(|part| part.strip_prefix("stream=")).unwrap_or("0");
+    wanted.parse().ok().filter(|id| server.feed(*id).is_some())
+}
+
+/// Answers whoever asks for a stream that is not there.
+pub(crate) fn no_stream() -> Answer {
+    plain(StatusCode::NOT_FOUND, "there is no such stream")
 }
 
 fn not_found() -> Answer {

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::picture;
 use crate::serve::Server;
-use crate::serve::routes::{Answer, plain, whole};
+use crate::serve::routes::{Answer, no_stream, plain, wanted_stream, whole};
 
 /// How long a snapshot waits for a picture to come.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,10 +27,9 @@ impl Default for Maker {
 }
 
 /// `GET /-/snapshot.png?stream=ID`.
-pub(super) async fn png(server: &Server, query: &str) -> Answer {
-    let wanted = query.split('&').find_map(|part| part.strip_prefix("stream=")).unwrap_or("0");
-    let Some(feed) = wanted.parse().ok().and_then(|id| server.feed(id)) else {
-        return plain(StatusCode::NOT_FOUND, "there is no such stream");
+pub(super) async fn png(server: &Server, query: Option<&str>) -> Answer {
+    let Some(feed) = wanted_stream(server, query).and_then(|id| server.feed(id)) else {
+        return no_stream();
     };
     let newest = feed.watch().first(PATIENCE).await;
     let Some(frame) = newest.frame else {

@@ -284,7 +284,11 @@ impl Session {
         if !std::mem::replace(&mut self.is_decided, true) {
             let is_whole = |stamps: &Stamps| matches!(stamps, Stamps::Whole(_));
             let best = found.iter().position(is_whole);
-            let best = best.or_else(|| found.iter().position(|stamps| *stamps == Stamps::Torn));
+            // One row that looks like a stamp may be a picture of something else: it decides only where stamps are
+            // known to be there.
+            let is_certain = self.options.verify == Verify::Always;
+            let torn = || found.iter().position(|stamps| *stamps == Stamps::Torn);
+            let best = best.or_else(|| torn().filter(|_| is_certain));
             self.checks = best.map(|best| self.checks.swap_remove(best)).into_iter().collect();
             return match (best, self.options.verify) {
                 (Some(best), _) => Some(found[best]),

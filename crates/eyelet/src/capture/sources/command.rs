@@ -1,4 +1,5 @@
 //! A command of the user's, which ends when we let go of it.
+#![allow(unsafe_code, reason = "one system call between fork and exec")]
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -17,7 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// A running command and all that it started, one process group.
 ///
 /// Dropping it ends the group: SIGTERM, and SIGKILL after 300 ms. If this process itself is killed, nobody can do that;
-/// then the command ends when it next writes, because nobody has the other end of the pipe (SIGPIPE).
+/// then the kernel ends the command, and what it started ends when it next writes, because nobody has the other end of
+/// the pipe (SIGPIPE).
 #[derive(Debug)]
 pub(super) struct Command {
     /// As a person would write it, for messages.
@@ -37,7 +39,9 @@ impl Command {
             words.split_first().ok_or_else(|| Error::usage("`exec:` names no command"))?;
         let shown =
             shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
-        let spawned = process::Command::new(program)
+        let mut command = process::Command::new(program);
+        end_with_us(&mut command);
+        let spawned = command
             .args(arguments)
             // It may be an Eyelet itself, and is no role of ours.
             .env_remove(BOOT_VARIABLE)
@@ -79,6 +83,14 @@ impl Command {
             log::debug!("source=exec {self} could not be signalled: {e}");
         }
     }
+}
+
+/// Arranges that the kernel ends the command when the thread that starts it ends: the capture role has one.
+fn end_with_us(command: &mut process::Command) {
+    let between_fork_and_exec =
+        || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: what runs between fork and exec is one prctl by a raw system call: it takes no lock and no memory.
+    unsafe { command.pre_exec(between_fork_and_exec) };
 }
 
 impl Drop for Command {

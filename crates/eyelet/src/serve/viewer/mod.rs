@@ -30,12 +30,13 @@ pub(crate) async fn run(
     stream: TcpStream,
     read_ahead: BytesMut,
     upgrade: &Upgrade,
+    bare_stream: u32,
 ) {
     let is_v1 = upgrade.offers_v1();
     let mut link = Link::new(stream, read_ahead, MAX_CLIENT_MESSAGE_LEN);
     link.send_raw(&upgrade.response(is_v1.then_some(SUBPROTOCOL)));
     let session =
-        if is_v1 { Session::v1(&server, &mut link).await } else { Session::bare(&server) };
+        if is_v1 { Session::v1(&server, &mut link).await } else { Session::bare(bare_stream) };
     let mut viewer = Viewer { server, link, session, watching: None, pace: Pace::default() };
     viewer.watch();
     if let Err(e) = viewer.run().await {

@@ -50,9 +50,9 @@ pub(super) struct Wanted {
 }
 
 impl Session {
-    /// A client that asks for nothing gets the first stream, bare.
-    pub(super) fn bare(_server: &Server) -> Self {
-        Self::Bare { stream: 0 }
+    /// A client without a subprotocol gets the stream that its address names, bare.
+    pub(super) fn bare(stream: u32) -> Self {
+        Self::Bare { stream }
     }
 
     /// Greets a client of `eyelet.v1`.
