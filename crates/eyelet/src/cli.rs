@@ -43,7 +43,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Where frames come from, with an optional name: [NAME=]v4l2:/dev/video0, test:640x480@30, file:clip.y4m,
-    /// 'exec:COMMAND?format=YUYV&size=640x480&fps=30'. Options follow a `?`: format, size, fps, matrix, range.
+    /// 'exec:COMMAND?format=YUYV&size=640x480&fps=30'. Options follow a `?`: format, size, fps, matrix, range, and control.NAME=VALUE for cameras.
     /// Several make several streams.
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,

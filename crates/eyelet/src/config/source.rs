@@ -108,6 +108,15 @@ pub struct Wish {
     pub range: Option<Range>,
 }
 
+/// A control of a camera, as the user wants it: `control.brightness=12`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name, as `eyelet devices --controls` prints it.
+    pub control: String,
+    /// A number, `on` or `off`, a menu's position or its words.
+    pub value: String,
+}
+
 /// Where frames come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -140,6 +149,8 @@ pub struct SourceSpec {
     pub kind: Kind,
     /// What is asked for.
     pub wish: Wish,
+    /// Controls to set whenever it is opened, in this order; only cameras have some.
+    pub settings: Vec<Setting>,
 }
 
 const KINDS: &str = "test:WIDTHxHEIGHT@FPS, v4l2:/dev/videoN, file:PATH or exec:COMMAND";
@@ -157,7 +168,7 @@ impl FromStr for SourceSpec {
         };
         // Options stand after the last `?`: a command or a path may contain others.
         let (place, options) = rest.rsplit_once('?').unwrap_or((rest, ""));
-        let mut wish = parse_options(text, options)?;
+        let (mut wish, settings) = parse_options(text, options)?;
         let needs_place = |what: &str| match place {
             "" => Err(Error::usage(format!("`{text}` names no {what}: write {KINDS}"))),
             place => Ok(place),
@@ -180,7 +191,10 @@ impl FromStr for SourceSpec {
                 )));
             }
         };
-        Ok(Self { text: text.to_owned(), kind, wish })
+        if !settings.is_empty() && !matches!(kind, Kind::V4l2 { .. }) {
+            return Err(Error::usage(format!("`{text}` is no camera and has no controls")));
+        }
+        Ok(Self { text: text.to_owned(), kind, wish, settings })
     }
 }
 
@@ -219,8 +233,9 @@ fn parse_test_place(place: &str, wish: &mut Wish) -> Result<()> {
     Ok(())
 }
 
-fn parse_options(text: &str, options: &str) -> Result<Wish> {
+fn parse_options(text: &str, options: &str) -> Result<(Wish, Vec<Setting>)> {
     let mut wish = Wish::default();
+    let mut settings = Vec::new();
     for option in options.split('&').filter(|o| !o.is_empty()) {
         let (key, value) = option.split_once('=').unwrap_or((option, ""));
         match key {
@@ -229,15 +244,19 @@ fn parse_options(text: &str, options: &str) -> Result<Wish> {
             "fps" => wish.fps = Some(value.parse()?),
             "matrix" => wish.matrix = Some(parse_matrix(value)?),
             "range" => wish.range = Some(parse_range(value)?),
+            _ if key.starts_with("control.") => {
+                let control = key["control.".len()..].to_owned();
+                settings.push(Setting { control, value: value.to_owned() });
+            }
             _ => {
-                let known = "format, size, fps, matrix and range";
+                let known = "format, size, fps, matrix, range and, for cameras, control.NAME";
                 return Err(Error::usage(format!(
                     "`{key}` in `{text}` is no option of a source: there are {known}"
                 )));
             }
         }
     }
-    Ok(wish)
+    Ok((wish, settings))
 }
 
 fn parse_fourcc(value: &str) -> Result<FourCc> {
@@ -312,6 +331,14 @@ mod tests {
     }
 
     #[test]
+    fn controls_are_set_in_their_order() {
+        let spec = parse("v4l2:/dev/video0?control.exposure=manual mode&size=64x48&control.gain=3");
+        let setting =
+            |control: &str, value: &str| Setting { control: control.into(), value: value.into() };
+        assert_eq!(spec.settings, [setting("exposure", "manual mode"), setting("gain", "3")]);
+    }
+
+    #[test]
     fn mistakes_say_what_to_write() {
         for (text, needle) in [
             ("webcam", "write test:"),
@@ -322,6 +349,7 @@ mod tests {
             ("test:640x480@0", "no frame rate"),
             ("test:640x480@1e9", "no frame rate"),
             ("test:?colour=red", "no option of a source"),
+            ("test:?control.gain=1", "has no controls"),
             ("test:?format=TOOLONG", "four-character"),
             ("exec:'open", "open quote"),
         ] {

@@ -6,7 +6,7 @@ use super::camera::Camera;
 use super::server::{OPENED, Server};
 use super::viewer::{UNSTAMPED, Viewer};
 use super::{EYELET, Scenario};
-use crate::vm::guest::Guest;
+use crate::vm::guest::{Guest, PATIENCE};
 
 const DRIVER: &str = "/sys/bus/platform/drivers/vivid";
 const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
@@ -15,6 +15,7 @@ const SOME: u64 = 15;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("eyelet/replug", "a USB camera is pulled out and put back; viewers stay", replug),
+    scenario("eyelet/controls", "controls are set, and set again after a return", controls),
     scenario("eyelet/unbind", "a driver lets go, and comes back under another number", unbind),
     scenario("eyelet/two-cameras", "one of two is pulled out; both come back swapped", two_cameras),
 ];
@@ -58,6 +59,27 @@ fn replug(guest: &mut Guest) -> Result<String> {
     report.expect_told("Live")?;
     server.expect_unbroken(guest)?;
     Ok(format!("twice, {} frames seen: {}", report.count("frames"), whys[0]))
+}
+
+fn controls(guest: &mut Guest) -> Result<String> {
+    let camera = Camera::usb(guest, 0, "")?;
+    let source = format!("{}&control.brightness=-17", mjpeg(&camera));
+    let server = Server::with_sources(guest, &[&source])?;
+    for _ in 0..2 {
+        server.wait_live(guest, 0, SOME)?;
+        let text = guest.run(&format!("v4l2-ctl -d {} -C brightness", camera.node))?;
+        ensure!(text == "brightness: -17", "the control is {text}");
+        pull(guest, 0)?;
+        server.wait_lost(guest, 0, "not plugged in")?;
+        // Plugged in, the simulated camera has forgotten everything.
+        Camera::usb(guest, 0, "")?;
+    }
+    server.stop(guest)?;
+    let wrong = format!("eyelet run --source '{}&control.brightness=99'", mjpeg(&camera));
+    let answer = guest.sh(&wrong, PATIENCE)?;
+    ensure!(answer.status == 1, "a wrong value ends with {}: {}", answer.status, answer.text);
+    ensure!(answer.text.contains("not `99`"), "a wrong value gets: {}", answer.text);
+    Ok("brightness -17 before and after a return; 99 is refused".to_owned())
 }
 
 fn unbind(guest: &mut Guest) -> Result<String> {

@@ -51,7 +51,9 @@ impl Opener {
         let wish = &self.spec.wish;
         Ok(match &self.spec.kind {
             Kind::Test => Box::new(test_picture::TestPicture::open(wish)?),
-            Kind::V4l2 { device } => Box::new(v4l2::Camera::open(device, wish, &mut self.camera)?),
+            Kind::V4l2 { device } => {
+                Box::new(v4l2::Camera::open(device, &self.spec, &mut self.camera)?)
+            }
             Kind::File { path } => Box::new(file::File::open(path, wish)?),
             Kind::Exec { command } => Box::new(exec::Exec::open(command, wish)?),
         })

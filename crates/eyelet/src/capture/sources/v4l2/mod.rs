@@ -3,6 +3,7 @@
 mod negotiate;
 mod payload;
 mod place;
+mod settings;
 mod signal;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use eyelet_v4l2::sequence::Sequence;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::capture::source::{Counters, Description, Next, Source, Wait};
-use crate::config::source::Wish;
+use crate::config::SourceSpec;
 use crate::error::{Error, Result};
 use payload::Payload;
 pub(super) use place::Memory;
@@ -75,11 +76,12 @@ impl Camera {
     /// # Errors
     /// [`Unavailable`](crate::error::ErrorKind::Unavailable) while it is not there or busy,
     /// [`Refused`](crate::error::ErrorKind::Refused) if it is no camera, may not be opened, or cannot do what is asked.
-    pub(super) fn open(device: &Path, wish: &Wish, memory: &mut Memory) -> Result<Self> {
+    pub(super) fn open(device: &Path, spec: &SourceSpec, memory: &mut Memory) -> Result<Self> {
         let mut camera = memory.open(device)?;
         let name = camera.path().display().to_string();
         signal::tune(&mut camera)?;
-        let agreed = negotiate::negotiate(&mut camera, wish)?;
+        let agreed = negotiate::negotiate(&mut camera, &spec.wish)?;
+        settings::apply(&camera, &spec.settings)?;
         let driver_format = camera.format().map_err(|e| unavailable(&e))?;
         let strides: Vec<u32> = driver_format.planes.iter().map(|plane| plane.stride).collect();
         let payload = Payload::new(driver_format.fourcc, agreed.format, &strides);
