@@ -11,8 +11,8 @@ use rustix::net::Shutdown;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::serve::answer;
 use crate::serve::link::{Heard, Link};
-use crate::serve::routes;
 use crate::serve::websocket::Upgrade;
 
 /// After the end of an answer the client has so long to read it before the socket is closed.
@@ -127,7 +127,7 @@ impl Client {
         {
             http.has_answer = true;
             // The client may have left: nobody else is to be told.
-            http.stream.write_all(&routes::plain_bytes(status, text)).await.ok();
+            http.stream.write_all(&answer::plain_bytes(status, text)).await.ok();
         }
         self.end(1011, "the app has failed").await;
     }

@@ -9,7 +9,7 @@ use hyper::body::{Body, Incoming};
 use hyper::{StatusCode, header};
 
 use crate::config::Limits;
-use crate::serve::routes::{Answer, plain};
+use crate::serve::answer::{Answer, plain};
 use crate::serve::websocket::{self, Upgrade};
 
 /// A request for the app, read to its end.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::control::{CaptureReport, Report, ServeReport, Status};
 use crate::serve::Server;
-use crate::serve::routes::{Answer, plain, whole};
+use crate::serve::answer::{Answer, plain, whole};
 
 /// `GET /-/api/status`: sources, formats, rates, sequences, drops, viewers, processes and restarts.
 pub(super) async fn status(server: &Server) -> Answer {

@@ -19,7 +19,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use crate::app;
-use crate::serve::routes::{self, Answer, plain};
+use crate::serve::answer::{self, Answer, plain};
+use crate::serve::routes;
 use crate::serve::websocket::Upgrade;
 use crate::serve::{Server, tcp, viewer};
 
@@ -105,7 +106,7 @@ pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream) {
 /// Lets an answer that is under way end, and takes no further request.
 async fn finish<S>(connection: http1::Connection<TokioIo<TcpStream>, S>)
 where
-    S: hyper::service::HttpService<Incoming, ResBody = routes::Body> + Unpin,
+    S: hyper::service::HttpService<Incoming, ResBody = answer::Body> + Unpin,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Unpin,
 {
@@ -118,7 +119,7 @@ where
 
 /// Tells a client that there are too many; it never waits for one.
 pub(crate) async fn refuse(stream: TcpStream) {
-    let answer = routes::plain_bytes(
+    let answer = answer::plain_bytes(
         StatusCode::SERVICE_UNAVAILABLE,
         "too many connections; try again later",
     );

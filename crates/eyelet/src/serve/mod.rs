@@ -3,6 +3,7 @@
 //! A request is answered by hyper until something wants the socket itself: a stream, or the user's app. Then the socket
 //! is taken over (`http`) and written by `sending` straight from the frame's own pages.
 
+pub(crate) mod answer;
 mod api;
 mod control;
 mod http;
@@ -10,7 +11,7 @@ mod hub;
 pub(crate) mod link;
 pub(crate) mod outstanding;
 mod readiness;
-pub(crate) mod routes;
+mod routes;
 pub(crate) mod sending;
 mod site;
 mod snapshot;

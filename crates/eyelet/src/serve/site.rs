@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 
-use crate::serve::routes::{Answer, plain, whole};
+use crate::serve::answer::{Answer, plain, whole};
 
 /// Nothing from elsewhere, nothing inline; the picture comes over a socket of the same origin.
 const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; \

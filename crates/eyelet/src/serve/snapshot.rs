@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::picture;
 use crate::serve::Server;
-use crate::serve::routes::{Answer, no_stream, plain, wanted_stream, whole};
+use crate::serve::answer::{Answer, plain, whole};
+use crate::serve::routes::{no_stream, wanted_stream};
 
 /// How long a snapshot waits for a picture to come.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -8,7 +8,7 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
-use crate::serve::routes::{Answer, plain};
+use crate::serve::answer::{Answer, plain};
 
 /// A request that may become a WebSocket.
 #[derive(Clone, Debug)]

@@ -14,22 +14,25 @@ const GROUPS: &str = "video:x:44:";
 const SMALL: &str = "v4l2:/dev/video0?format=GREY&size=320x180";
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    scenario("eyelet/busy", "whoever holds the camera is named; it is waited for", busy),
-    scenario(
+    Scenario::new(
+        EYELET,
+        "eyelet/busy",
+        "whoever holds the camera is named; it is waited for",
+        busy,
+    ),
+    Scenario::new(
+        EYELET,
         "eyelet/permission",
         "a user who may not open the camera is told what to do",
         permission,
     ),
-    scenario("eyelet/old-command", "the old command line, reachable from everywhere", old_command),
+    Scenario::new(
+        EYELET,
+        "eyelet/old-command",
+        "the old command line, reachable from everywhere",
+        old_command,
+    ),
 ];
-
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    run: fn(&mut Guest) -> Result<String>,
-) -> Scenario {
-    Scenario { name, about, executables: EYELET, run }
-}
 
 fn busy(guest: &mut Guest) -> Result<String> {
     let mut notes = Vec::new();

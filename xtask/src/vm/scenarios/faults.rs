@@ -14,19 +14,21 @@ const SOME: u64 = 15;
 const SMALL: &str = "v4l2:/dev/video0?format=GREY&size=320x180";
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    scenario("eyelet/damaged", "half pictures and broken frames are counted, not sent", damaged),
-    scenario("eyelet/injected", "calls that fail, buffers that are damaged or dropped", injected),
-    scenario("eyelet/stalled", "a camera that stops sending is opened again", stalled),
-    scenario("eyelet/signal", "another signal at an HDMI input, and none", signal),
+    Scenario::new(
+        EYELET,
+        "eyelet/damaged",
+        "half pictures and broken frames are counted, not sent",
+        damaged,
+    ),
+    Scenario::new(
+        EYELET,
+        "eyelet/injected",
+        "calls that fail, buffers that are damaged or dropped",
+        injected,
+    ),
+    Scenario::new(EYELET, "eyelet/stalled", "a camera that stops sending is opened again", stalled),
+    Scenario::new(EYELET, "eyelet/signal", "another signal at an HDMI input, and none", signal),
 ];
-
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    run: fn(&mut Guest) -> Result<String>,
-) -> Scenario {
-    Scenario { name, about, executables: EYELET, run }
-}
 
 fn damaged(guest: &mut Guest) -> Result<String> {
     let mut notes = Vec::new();

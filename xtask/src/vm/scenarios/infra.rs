@@ -22,27 +22,34 @@ const FRAMES: usize = 75;
 const LEAST_RATE: f64 = 5.0;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    scenario("infra/network", "the forwarded port leads into the guest", network),
-    scenario("infra/executables", "the same executable runs here and there", executables),
-    scenario("infra/vivid", "the kernel's test camera", vivid),
-    scenario("infra/isochronous", "a USB camera, YUYV and MJPEG", isochronous),
-    scenario("infra/bulk", "a USB camera with bulk transfers, YUYV and MJPEG", bulk),
-    scenario("infra/sizes", "a USB camera's other sizes and rates", sizes),
-    scenario("infra/stamp", "frames carry their number, in whole", stamp),
-    scenario("infra/controls", "brightness and contrast are kept", controls),
-    scenario("infra/stall", "a USB camera that stops sending", stall),
-    scenario("infra/replug", "a USB camera that is pulled out and put back", replug),
-    scenario("infra/damaged", "a USB camera with broken frames", damaged),
-    scenario("infra/two-cameras", "two USB cameras at once", two_cameras),
+    Scenario::new(EXECUTABLES, "infra/network", "the forwarded port leads into the guest", network),
+    Scenario::new(
+        EXECUTABLES,
+        "infra/executables",
+        "the same executable runs here and there",
+        executables,
+    ),
+    Scenario::new(EXECUTABLES, "infra/vivid", "the kernel's test camera", vivid),
+    Scenario::new(EXECUTABLES, "infra/isochronous", "a USB camera, YUYV and MJPEG", isochronous),
+    Scenario::new(
+        EXECUTABLES,
+        "infra/bulk",
+        "a USB camera with bulk transfers, YUYV and MJPEG",
+        bulk,
+    ),
+    Scenario::new(EXECUTABLES, "infra/sizes", "a USB camera's other sizes and rates", sizes),
+    Scenario::new(EXECUTABLES, "infra/stamp", "frames carry their number, in whole", stamp),
+    Scenario::new(EXECUTABLES, "infra/controls", "brightness and contrast are kept", controls),
+    Scenario::new(EXECUTABLES, "infra/stall", "a USB camera that stops sending", stall),
+    Scenario::new(
+        EXECUTABLES,
+        "infra/replug",
+        "a USB camera that is pulled out and put back",
+        replug,
+    ),
+    Scenario::new(EXECUTABLES, "infra/damaged", "a USB camera with broken frames", damaged),
+    Scenario::new(EXECUTABLES, "infra/two-cameras", "two USB cameras at once", two_cameras),
 ];
-
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    run: fn(&mut Guest) -> Result<String>,
-) -> Scenario {
-    Scenario { name, about, executables: EXECUTABLES, run }
-}
 
 fn network(guest: &mut Guest) -> Result<String> {
     const BYTES: u32 = 16_000_000;

@@ -14,19 +14,31 @@ const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
 const SOME: u64 = 15;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    scenario("eyelet/replug", "a USB camera is pulled out and put back; viewers stay", replug),
-    scenario("eyelet/controls", "controls are set, and set again after a return", controls),
-    scenario("eyelet/unbind", "a driver lets go, and comes back under another number", unbind),
-    scenario("eyelet/two-cameras", "one of two is pulled out; both come back swapped", two_cameras),
+    Scenario::new(
+        EYELET,
+        "eyelet/replug",
+        "a USB camera is pulled out and put back; viewers stay",
+        replug,
+    ),
+    Scenario::new(
+        EYELET,
+        "eyelet/controls",
+        "controls are set, and set again after a return",
+        controls,
+    ),
+    Scenario::new(
+        EYELET,
+        "eyelet/unbind",
+        "a driver lets go, and comes back under another number",
+        unbind,
+    ),
+    Scenario::new(
+        EYELET,
+        "eyelet/two-cameras",
+        "one of two is pulled out; both come back swapped",
+        two_cameras,
+    ),
 ];
-
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    run: fn(&mut Guest) -> Result<String>,
-) -> Scenario {
-    Scenario { name, about, executables: EYELET, run }
-}
 
 /// Pulls the cable of a port; its simulator ends.
 fn pull(guest: &mut Guest, port: u8) -> Result<()> {

@@ -32,6 +32,17 @@ pub(crate) struct Scenario {
     pub(crate) run: fn(&mut Guest) -> Result<String>,
 }
 
+impl Scenario {
+    const fn new(
+        executables: &'static [&'static str],
+        name: &'static str,
+        about: &'static str,
+        run: fn(&mut Guest) -> Result<String>,
+    ) -> Self {
+        Self { name, about, executables, run }
+    }
+}
+
 /// What the guest needs for scenarios of Eyelet itself.
 const EYELET: &[&str] = &["eyelet", "uvcsim"];
 

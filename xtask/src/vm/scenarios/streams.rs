@@ -18,19 +18,16 @@ const ENOUGH: f64 = 0.9;
 const ROUNDS: u32 = 3;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    scenario("eyelet/devices", "cameras and what else is called video", devices),
-    scenario("eyelet/vivid", "the camera that nobody named, at the driver's rate", vivid),
-    scenario("eyelet/yuyv", "a USB camera's raw frames, whole and in order", yuyv),
-    scenario("eyelet/mjpeg", "a USB camera's pictures, made complete", mjpeg),
+    Scenario::new(EYELET, "eyelet/devices", "cameras and what else is called video", devices),
+    Scenario::new(
+        EYELET,
+        "eyelet/vivid",
+        "the camera that nobody named, at the driver's rate",
+        vivid,
+    ),
+    Scenario::new(EYELET, "eyelet/yuyv", "a USB camera's raw frames, whole and in order", yuyv),
+    Scenario::new(EYELET, "eyelet/mjpeg", "a USB camera's pictures, made complete", mjpeg),
 ];
-
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    run: fn(&mut Guest) -> Result<String>,
-) -> Scenario {
-    Scenario { name, about, executables: EYELET, run }
-}
 
 fn devices(guest: &mut Guest) -> Result<String> {
     let nothing = guest.run("eyelet devices")?;
