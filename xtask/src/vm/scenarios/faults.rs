@@ -86,7 +86,8 @@ fn injected(guest: &mut Guest) -> Result<String> {
 
     // The camera has to be opened again; some of that fails.
     let faults = [
-        ("inject_fatal_streaming_error=1", "failed to dequeue a buffer of"),
+        // The driver tells at the next call, which may be to take a buffer or to give one back.
+        ("inject_fatal_streaming_error=1", "input/output error"),
         (
             "inject_vidioc_reqbufs_error=1,inject_fatal_streaming_error=1",
             "failed to allocate buffers of",
