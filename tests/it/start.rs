@@ -12,6 +12,7 @@ use crate::support::{SMALL, V1, VGA, run, start};
 fn the_five_old_lines_come_first_and_then_the_address() -> Result<()> {
     let eyelet = start(VGA, &[])?;
     let area = eyelet.folder().join("run/0-camera");
+    let jpeg = eyelet.folder().join("run/1-camera-jpeg");
     // The log goes to standard error and may lie between them.
     let lines: Vec<String> =
         eyelet.lines().into_iter().filter(|line| !line.contains(" INFO ")).collect();
@@ -21,6 +22,10 @@ fn the_five_old_lines_come_first_and_then_the_address() -> Result<()> {
         "test detected format = YUYV".to_owned(),
         format!("sharedarea 0 created at {} (150 pages, 614400 bytes a frame)", area.display()),
         "test started streaming frames to sharedarea 0".to_owned(),
+        format!(
+            "sharedarea 1 is camera-jpeg at {}, made of sharedarea 0 while somebody watches",
+            jpeg.display()
+        ),
         format!("listening on http://{}", eyelet.addr()),
     ];
     assert_eq!(lines, expected);
@@ -32,7 +37,7 @@ fn every_process_of_the_tree_says_in_its_name_what_it_does() -> Result<()> {
     let eyelet = start(SMALL, &["--serve-processes", "3"])?;
     let children = eyelet.children();
     let roles: Vec<&str> = children.iter().map(|child| child.role.as_str()).collect();
-    assert_eq!(roles, ["capture 0", "serve 0", "serve 1", "serve 2"]);
+    assert_eq!(roles, ["capture 0", "encode 1", "serve 0", "serve 1", "serve 2"]);
     assert!(children.iter().all(|child| child.parent == eyelet.pid()), "{children:?}");
     for child in children {
         let named = || {
@@ -50,7 +55,7 @@ fn each_camera_has_a_process_and_an_area_of_its_own() -> Result<()> {
     let eyelet = start("front=test:64x48@30", &["--source", "test:128x64@10"])?;
     eyelet.wait_line(|line| line == "test detected width = 128")?;
     assert_eq!(eyelet.role("capture").len(), 2);
-    for name in ["0-front", "1-camera1"] {
+    for name in ["0-front", "1-camera1", "2-front-jpeg", "3-camera1-jpeg"] {
         let socket = eyelet.folder().join("run").join(name);
         assert!(std::fs::symlink_metadata(&socket)?.file_type().is_socket(), "{name}");
     }

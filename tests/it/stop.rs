@@ -67,7 +67,7 @@ fn the_second_sigterm_ends_at_once_what_the_first_waits_for() -> Result<()> {
 fn children_end_with_a_supervisor_that_is_killed() -> Result<()> {
     let eyelet = start(SMALL, &["--serve-processes", "2", "--source", "back=test:64x48@5"])?;
     let children = eyelet.children();
-    assert_eq!(children.len(), 4);
+    assert_eq!(children.len(), 6);
     eyelet.signal(Signal::KILL)?;
     eyelet.wait_end()?;
     assert!(children.iter().all(|child| !child.is_alive()), "{children:?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cmd::{devices, snapshot, watch};
-use crate::config::{App, Camera, Config, Limits, Listen, Restart, SourceSpec};
+use crate::config::{App, Camera, Config, Limits, Listen, Restart, SourceSpec, stream};
 use crate::error::{Error, Result};
 
 /// One camera, one copy, any number of viewers.
@@ -47,6 +47,11 @@ pub struct RunArgs {
     /// Several make several streams.
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
+    /// A stream that is made from a camera's while somebody watches it: [NAME=]KIND[:CAMERA], KIND being jpeg or rgba,
+    /// the first camera unless one is named. JPEG takes options: 'small=jpeg:camera?quality=60&width=320'.
+    /// [default: a jpeg of each camera, quality 80]
+    #[arg(long = "stream", value_name = "STREAM")]
+    streams: Vec<stream::Wish>,
     /// Where browsers reach it: ADDRESS:PORT, or :PORT for every interface. Port 0 takes a free one. [default: 127.0.0.1:9090]
     #[arg(long, alias = "http-socket", value_name = "ADDRESS")]
     listen: Vec<Listen>,
@@ -109,6 +114,7 @@ impl RunArgs {
             sources.push(Camera { name: String::new(), source: default_source()? });
         }
         name_the_nameless(&mut sources);
+        let streams = stream::derive(self.streams, &sources)?;
         if self.coroutines.is_some() {
             log::warn!("coroutines are not there yet: each of the app's places gets a process");
         }
@@ -122,6 +128,7 @@ impl RunArgs {
         restart.first = restart.first.min(restart.cap);
         let config = Config {
             sources,
+            streams,
             listen: if self.listen.is_empty() { vec![Listen::DEFAULT] } else { self.listen },
             serve_processes: self.serve_processes.or(old_meaning).unwrap_or(1),
             app,
@@ -227,6 +234,14 @@ mod tests {
     }
 
     #[test]
+    fn streams_have_names_and_a_jpeg_is_always_there() {
+        let words = ["--source", "front=test:", "--stream", "rgba", "--stream", "s=jpeg?width=320"];
+        let config = config(&words).unwrap();
+        let names: Vec<&str> = config.streams.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["front-rgba", "s", "front-jpeg"]);
+    }
+
+    #[test]
     fn mistakes_are_usage_errors_that_say_what_to_do() {
         for (words, needle) in [
             (&["--plugin", "python"][..], "no plugin `python`"),
@@ -234,6 +249,13 @@ mod tests {
             (&["--source", "a=test:", "--source", "a=test:"], "two cameras are called `a`"),
             (&["--source", "a b=test:"], "no camera name"),
             (&["--psgi", "/nonexistent.pl"], "failed to read the app"),
+            (&["--stream", "jpeg:back"], "a camera `back` that is not there: there is `camera`"),
+            (&["--stream", "jpeg", "--stream", "jpeg"], "two streams are called `camera-jpeg`"),
+            (&["--stream", "camera=rgba"], "two streams are called `camera`"),
+            (&["--stream", "a/b=rgba"], "no stream name"),
+            (&["--stream", "jpeg?quality=0"], "takes 1 to 100"),
+            (&["--stream", "jpeg?width=8"], "takes 16 to 65535"),
+            (&["--stream", "png"], "is no stream"),
             (&["--serve-processes", "0"], "takes 1 to 256"),
             (&["--listen", "nowhere"], "write ADDRESS:PORT"),
         ] {

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use eyelet_area::Format;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use serde::de::DeserializeOwned;
@@ -58,10 +60,10 @@ pub enum ToChild {
     },
 }
 
-/// What a source delivers, for people.
+/// What a source or an encoder delivers, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// The device, file or command.
+    /// The device, file or command; the stream's name if it is derived.
     pub name: String,
     /// Pixels in a row.
     pub width: u32,
@@ -81,12 +83,33 @@ pub struct Opened {
     pub len: u64,
 }
 
+impl Opened {
+    /// Describes frames of `format` that come one `interval` after the other; zero where that is not known.
+    #[must_use]
+    pub fn new(name: &str, format: Format, interval: Duration) -> Self {
+        let millifps = Duration::from_secs(1000).as_nanos().checked_div(interval.as_nanos());
+        Self {
+            name: name.to_owned(),
+            width: format.width,
+            height: format.height,
+            stride: format.stride,
+            fourcc: format.fourcc.to_string(),
+            matrix: format.matrix.name().to_owned(),
+            range: format.range.name().to_owned(),
+            millifps: u64::try_from(millifps.unwrap_or(0)).unwrap_or(0),
+            len: format.packed_len().unwrap_or(0),
+        }
+    }
+}
+
 /// How a child is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
     /// A capture role.
     Capture(CaptureReport),
+    /// An encode role.
+    Encode(EncodeReport),
     /// A serve role.
     Serve(ServeReport),
 }
@@ -108,6 +131,31 @@ pub struct CaptureReport {
     pub counters: Counters,
     /// Processes that receive the area.
     pub subscribers: usize,
+}
+
+/// How an encode role is. Everything is counted since the process started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EncodeReport {
+    /// What it makes; none before the first frame.
+    pub made: Option<Opened>,
+    /// Frames would come if somebody wanted them.
+    pub is_live: bool,
+    /// Why there are none; absent while there are, and before the source's first.
+    pub no_signal: Option<String>,
+    /// Newest sequence.
+    pub sequence: u64,
+    /// Frames published.
+    pub published: u64,
+    /// Frames of the source that came while another one was being made, and were left out for a newer one.
+    pub skipped: u64,
+    /// Frames of the source that nothing could be made of.
+    pub corrupt: u64,
+    /// Time that making frames took, in microseconds.
+    pub busy_us: u64,
+    /// Processes that receive the area.
+    pub subscribers: usize,
+    /// Why the last of the corrupt ones was.
+    pub last_error: Option<String>,
 }
 
 /// How a serve role is.

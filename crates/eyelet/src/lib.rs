@@ -1,8 +1,8 @@
 //! Eyelet: one camera, one copy, any number of viewers.
 //!
 //! One executable, several roles: the [`supervisor`] owns the sockets and every child; [`capture`] puts frames into an
-//! area; [`serve`] sends them to viewers; [`app`] lets a few lines of the user's language decide what a viewer gets.
-//! ARCHITECTURE.md follows one frame through them.
+//! area; [`encode`] makes other streams of them; [`serve`] sends them to viewers; [`app`] lets a few lines of the user's
+//! language decide what a viewer gets. ARCHITECTURE.md follows one frame through them.
 
 pub mod app;
 mod backoff;
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod control;
+pub mod encode;
 pub mod error;
 mod inherit;
 pub mod log;

@@ -7,7 +7,7 @@ use eyelet::cli::{Cli, Command};
 use eyelet::cmd;
 use eyelet::error::Result;
 use eyelet::role::{self, Role};
-use eyelet::{app, capture, cli, log, serve};
+use eyelet::{app, capture, cli, encode, log, serve};
 
 fn main() -> ExitCode {
     let result = match std::env::var(role::BOOT_VARIABLE) {
@@ -58,6 +58,7 @@ fn be_a_role(supervisor: &str) -> Result<()> {
     .ok();
     match born.boot.role {
         Role::Capture { area } => capture::run(area, born),
+        Role::Encode { area } => encode::run(area, born),
         Role::Serve { .. } => serve::run(born),
         Role::App => app::run_host(born),
     }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, stream};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::inherit;
@@ -29,6 +29,11 @@ pub const FIRST_SOCKET_FD: i32 = 5;
 pub enum Role {
     /// Reads one source into its area.
     Capture {
+        /// The area's id.
+        area: usize,
+    },
+    /// Makes one stream from another, into an area of its own.
+    Encode {
         /// The area's id.
         area: usize,
     },
@@ -53,6 +58,7 @@ impl std::fmt::Display for Role {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Capture { area } => write!(f, "capture {area}"),
+            Self::Encode { area } => write!(f, "encode {area}"),
             Self::Serve { index } => write!(f, "serve {index}"),
             Self::App => write!(f, "app"),
         }
@@ -62,12 +68,54 @@ impl std::fmt::Display for Role {
 /// An area as every role knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AreaPlace {
-    /// Its id: sources in order from 0.
+    /// Its id: sources in order from 0, then derived streams.
     pub id: usize,
     /// Its name.
     pub name: String,
     /// Its socket.
     pub path: std::path::PathBuf,
+    /// The id of the area that its frames are made from; none where a source gives them.
+    pub of: Option<usize>,
+    /// What its frames are.
+    pub kind: AreaKind,
+}
+
+/// What an area's frames are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AreaKind {
+    /// As a source gives them.
+    Source,
+    /// One JPEG picture each.
+    Jpeg {
+        /// See [`stream::Kind::Jpeg`].
+        quality: u8,
+        /// See [`stream::Kind::Jpeg`].
+        width: Option<u32>,
+    },
+    /// RGBA.
+    Rgba,
+}
+
+impl From<stream::Kind> for AreaKind {
+    fn from(kind: stream::Kind) -> Self {
+        match kind {
+            stream::Kind::Jpeg { quality, width } => Self::Jpeg { quality, width },
+            stream::Kind::Rgba => Self::Rgba,
+        }
+    }
+}
+
+impl AreaKind {
+    /// Names it as the status does.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Jpeg { .. } => "jpeg",
+            Self::Rgba => "rgba",
+        }
+    }
 }
 
 /// All that a child is told at birth.

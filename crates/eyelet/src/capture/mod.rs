@@ -10,7 +10,7 @@ pub mod sources;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use eyelet_area::{Format, Owner, State};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -122,7 +122,7 @@ impl Capture {
     fn introduce(&mut self, description: &Description) {
         log::info!("source={} gives {}", description.name, description.format);
         self.introduced = description.format;
-        let opened = describe(description);
+        let opened = Opened::new(&description.name, description.format, description.interval);
         self.report.opened = Some(opened.clone());
         self.control.send(&FromChild::Opened(opened));
     }
@@ -210,22 +210,5 @@ fn sum(a: Counters, b: Counters) -> Counters {
         dropped: a.dropped + b.dropped,
         skipped: a.skipped + b.skipped,
         corrupt: a.corrupt + b.corrupt,
-    }
-}
-
-fn describe(description: &Description) -> Opened {
-    let format = description.format;
-    let nanos = description.interval.as_nanos();
-    let millifps = Duration::from_secs(1000).as_nanos().checked_div(nanos).unwrap_or(0);
-    Opened {
-        name: description.name.clone(),
-        width: format.width,
-        height: format.height,
-        stride: format.stride,
-        fourcc: format.fourcc.to_string(),
-        matrix: format.matrix.name().to_owned(),
-        range: format.range.name().to_owned(),
-        millifps: u64::try_from(millifps).unwrap_or(0),
-        len: format.packed_len().unwrap_or(0),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod listen;
 pub mod source;
+pub mod stream;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,12 +15,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 pub use listen::Listen;
 pub use source::SourceSpec;
+pub use stream::Derived;
 
 /// Everything that a run of the program is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Cameras, in the order of their area ids; at least one.
     pub sources: Vec<Camera>,
+    /// Streams that are made from theirs, in the order of their area ids, which go on behind the cameras'.
+    pub streams: Vec<Derived>,
     /// Where to listen for browsers; at least one address.
     pub listen: Vec<Listen>,
     /// Serve processes: one for each core that is wanted. 1 by default.
@@ -113,6 +117,11 @@ impl Default for Limits {
 /// mistake of three digits does not end the machine.
 pub const MAX_PROCESSES: usize = 256;
 
+/// Longest name, in bytes: with the runtime folder it stands in the path of a socket, which has 107.
+const MAX_NAME_LEN: usize = 64;
+/// What a camera's name may grow by when a stream is named after it: `-jpeg-65535`.
+const DERIVED_NAME_LEN: usize = 11;
+
 impl Config {
     /// Checks what the parts cannot check alone.
     ///
@@ -131,25 +140,38 @@ impl Config {
                 )));
             }
         }
-        for (at, camera) in self.sources.iter().enumerate() {
-            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if camera.name.is_empty() || camera.name.len() > 64 || !camera.name.chars().all(is_word)
-            {
-                let text = format!(
-                    "`{}` is no camera name: use up to 64 letters, digits, `-` and `_`",
-                    camera.name
-                );
-                return Err(Error::usage(text));
+        self.check_names()?;
+        if let Some(app) = &self.app {
+            check_readable(&app.psgi)?;
+        }
+        Ok(())
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let check = |name: &str, what: &str, max_len: usize| {
+            if (1..=max_len).contains(&name.len()) && name.chars().all(is_word) {
+                return Ok(());
             }
-            if self.sources[..at].iter().any(|other| other.name == camera.name) {
+            let text = "use up to 64 letters, digits, `-` and `_`";
+            Err(Error::usage(format!("`{name}` is no {what} name: {text}")))
+        };
+        for (at, Camera { name, .. }) in self.sources.iter().enumerate() {
+            check(name, "camera", MAX_NAME_LEN)?;
+            if self.sources[..at].iter().any(|other| other.name == *name) {
                 return Err(Error::usage(format!(
-                    "two cameras are called `{}`; name one of them NAME=SOURCE",
-                    camera.name
+                    "two cameras are called `{name}`; name one of them NAME=SOURCE"
                 )));
             }
         }
-        if let Some(app) = &self.app {
-            check_readable(&app.psgi)?;
+        for (at, Derived { name, .. }) in self.streams.iter().enumerate() {
+            check(name, "stream", MAX_NAME_LEN + DERIVED_NAME_LEN)?;
+            let is_a_camera = self.sources.iter().any(|camera| camera.name == *name);
+            if is_a_camera || self.streams[..at].iter().any(|other| other.name == *name) {
+                return Err(Error::usage(format!(
+                    "two streams are called `{name}`; name one of them with --stream NAME=KIND:CAMERA"
+                )));
+            }
         }
         Ok(())
     }

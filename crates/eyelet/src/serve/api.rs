@@ -4,7 +4,8 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::control::{CaptureReport, Report, ServeReport, Status};
+use crate::control::{CaptureReport, EncodeReport, Opened, Report, ServeReport, Status};
+use crate::role::{AreaPlace, Role};
 use crate::serve::Server;
 use crate::serve::answer::{Answer, plain, whole};
 
@@ -38,14 +39,17 @@ fn describe(server: &Server, status: &Status) -> Value {
             _ => None,
         })
         .collect();
-    let sources: Vec<Value> = server
-        .feeds
-        .iter()
-        .map(|feed| {
-            let id = feed.place.id;
-            let viewers: usize = serves.iter().filter_map(|serve| serve.viewers.get(&id)).sum();
-            source(id, &feed.place.name, captures.get(id).copied().flatten(), viewers)
+    let viewers = |id| serves.iter().filter_map(|serve| serve.viewers.get(&id)).sum::<usize>();
+    let places = || server.feeds.iter().map(|feed| &feed.place);
+    let sources: Vec<Value> = places()
+        .filter(|place| place.of.is_none())
+        .map(|AreaPlace { id, name, .. }| {
+            source(*id, name, captures.get(*id).copied().flatten(), viewers(*id))
         })
+        .collect();
+    let streams: Vec<Value> = places()
+        .filter(|place| place.of.is_some())
+        .map(|place| stream(place, encoder(status, place.id), viewers(place.id)))
         .collect();
     let processes: Vec<Value> = status
         .children
@@ -57,6 +61,7 @@ fn describe(server: &Server, status: &Status) -> Value {
         "uptime_s": status.uptime_s,
         "supervisor_pid": status.supervisor_pid,
         "sources": sources,
+        "streams": streams,
         "viewers": serves.iter().flat_map(|serve| serve.viewers.values()).sum::<usize>(),
         "connections": serves.iter().map(|serve| serve.connections).sum::<usize>(),
         "frames_sent": serves.iter().map(|serve| serve.frames_sent).sum::<u64>(),
@@ -78,10 +83,7 @@ fn source(id: usize, name: &str, report: Option<&CaptureReport>, viewers: usize)
         "state": if is_live { "live" } else { "no_signal" },
         "why": report.no_signal,
         "device": report.opened.as_ref().map(|opened| &opened.name),
-        "format": report.opened.as_ref().map(|o| json!({
-            "fourcc": o.fourcc, "width": o.width, "height": o.height, "stride": o.stride,
-            "matrix": o.matrix, "range": o.range, "fps": thousandth(o.millifps),
-        })),
+        "format": report.opened.as_ref().map(format),
         "fps": thousandth(report.millifps),
         "sequence": report.sequence,
         "published": report.published,
@@ -90,6 +92,48 @@ fn source(id: usize, name: &str, report: Option<&CaptureReport>, viewers: usize)
         "corrupt": report.counters.corrupt,
         "subscribers": report.subscribers,
         "viewers": viewers,
+    })
+}
+
+/// What the process says that makes the frames of an area.
+fn encoder(status: &Status, id: usize) -> Option<&EncodeReport> {
+    let role = Role::Encode { area: id }.to_string();
+    let child = status.children.iter().find(|child| child.role == role)?;
+    match &child.report {
+        Some(Report::Encode(report)) => Some(report),
+        _ => None,
+    }
+}
+
+fn stream(place: &AreaPlace, report: Option<&EncodeReport>, viewers: usize) -> Value {
+    let AreaPlace { id, name, of, kind, .. } = place;
+    let Some(report) = report else {
+        let why = "the encode process is starting, or busy";
+        return json!({"id": id, "name": name, "of": of, "kind": kind.name(), "state": "no_signal", "why": why, "viewers": viewers});
+    };
+    json!({
+        "id": id,
+        "name": name,
+        "of": of,
+        "kind": kind.name(),
+        "state": if report.is_live { "live" } else { "no_signal" },
+        "why": report.no_signal,
+        "format": report.made.as_ref().map(format),
+        "sequence": report.sequence,
+        "published": report.published,
+        "skipped": report.skipped,
+        "corrupt": report.corrupt,
+        "last_error": report.last_error,
+        "encode_us": report.busy_us.checked_div(report.published + report.corrupt).unwrap_or(0),
+        "subscribers": report.subscribers,
+        "viewers": viewers,
+    })
+}
+
+fn format(opened: &Opened) -> Value {
+    json!({
+        "fourcc": opened.fourcc, "width": opened.width, "height": opened.height, "stride": opened.stride,
+        "matrix": opened.matrix, "range": opened.range, "fps": thousandth(opened.millifps),
     })
 }
 

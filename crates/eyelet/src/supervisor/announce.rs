@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::control::Opened;
 use crate::error::Error;
-use crate::role::Role;
+use crate::role::{AreaPlace, Role};
 use crate::supervisor::Estate;
 
 /// Longest wait for cameras before the address is printed without them; a slow one says its lines later.
@@ -20,7 +20,7 @@ const PAGE_LEN: u64 = 4096;
 
 #[derive(Debug)]
 pub(super) struct Announcement {
-    areas: Vec<String>,
+    areas: Vec<AreaPlace>,
     addresses: Vec<SocketAddr>,
     awaited: BTreeSet<usize>,
     introduced: BTreeSet<usize>,
@@ -29,10 +29,9 @@ pub(super) struct Announcement {
 
 impl Announcement {
     pub(super) fn new(estate: &Estate, addresses: Vec<SocketAddr>) -> Self {
-        let areas: Vec<String> =
-            estate.areas.iter().map(|(area, _)| area.path.display().to_string()).collect();
+        let areas = estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect();
         Self {
-            awaited: (0..areas.len()).collect(),
+            awaited: (0..estate.config.sources.len()).collect(),
             introduced: BTreeSet::new(),
             areas,
             addresses,
@@ -51,17 +50,23 @@ impl Announcement {
             let Opened { name, width, height, fourcc, len, .. } = opened;
             // Compressed frames have no fixed length; the driver's estimate for the old program was the raw size.
             let len = if *len > 0 { *len } else { u64::from(*width) * u64::from(*height) * 2 };
-            say(&[
+            let mut lines = vec![
                 format!("{name} detected width = {width}"),
                 format!("{name} detected height = {height}"),
                 format!("{name} detected format = {fourcc}"),
                 format!(
                     "sharedarea {area} created at {} ({} pages, {len} bytes a frame)",
-                    self.areas[area],
+                    self.areas[area].path.display(),
                     len.div_ceil(PAGE_LEN)
                 ),
                 format!("{name} started streaming frames to sharedarea {area}"),
-            ]);
+            ];
+            let derived = self.areas.iter().filter(|place| place.of == Some(area));
+            lines.extend(derived.map(|AreaPlace { id, name, path, .. }| {
+                let path = path.display();
+                format!("sharedarea {id} is {name} at {path}, made of sharedarea {area} while somebody watches")
+            }));
+            say(&lines);
         }
         self.settled(area);
     }

@@ -13,6 +13,7 @@ mod status;
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,7 +23,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use crate::config::Config;
 use crate::control::FromChild;
 use crate::error::{Error, Result};
-use crate::role::{AreaPlace, Role};
+use crate::role::{AreaKind, AreaPlace, Role};
 use announce::Announcement;
 use child::Child;
 use runtime_folder::RuntimeFolder;
@@ -48,18 +49,26 @@ pub fn run(config: Config) -> Result<()> {
     let signals = Signals::new()?;
     let (listeners, addresses) = listeners::bind_all(&config.listen)?;
     let folder = RuntimeFolder::make(config.runtime_folder.as_deref())?;
-    let mut areas = Vec::new();
-    for (id, camera) in config.sources.iter().enumerate() {
-        let path = folder.path().join(format!("{id}-{}", camera.name));
-        let socket = eyelet_area::listen(&path, 0o600)?;
-        areas.push((AreaPlace { id, name: camera.name.clone(), path }, socket));
-    }
+    let areas = listen_for_subscribers(&config, folder.path())?;
     let app = match &config.app {
         Some(_) => Some(listeners::listen_for_app(folder.path())?),
         None => None,
     };
     let estate = Estate { config, _folder: folder, areas, listeners, app };
     Supervisor::new(estate, addresses).run(signals)
+}
+
+/// Makes every area's socket: the sources' first, then those of the derived streams, each in its order.
+fn listen_for_subscribers(config: &Config, folder: &Path) -> Result<Vec<(AreaPlace, OwnedFd)>> {
+    let sources = config.sources.iter().map(|camera| (&camera.name, None, AreaKind::Source));
+    let derived = config.streams.iter().map(|s| (&s.name, Some(s.source), s.kind.into()));
+    let mut areas = Vec::new();
+    for (id, (name, of, kind)) in sources.chain(derived).enumerate() {
+        let path = folder.join(format!("{id}-{name}"));
+        let socket = eyelet_area::listen(&path, 0o600)?;
+        areas.push((AreaPlace { id, name: name.clone(), path, of, kind }, socket));
+    }
+    Ok(areas)
 }
 
 struct Supervisor {
@@ -80,10 +89,13 @@ struct Stop {
 impl Supervisor {
     fn new(estate: Estate, addresses: Vec<SocketAddr>) -> Self {
         let config = &estate.config;
-        let captures = (0..config.sources.len()).map(|area| Role::Capture { area });
+        let sources = config.sources.len();
+        let captures = (0..sources).map(|area| Role::Capture { area });
+        let encoders = (sources..estate.areas.len()).map(|area| Role::Encode { area });
         let serves = (0..config.serve_processes).map(|index| Role::Serve { index });
         let app = config.app.as_ref().map(|_| Role::App);
         let children = captures
+            .chain(encoders)
             .chain(serves)
             .chain(app)
             .map(|role| Child::new(role, config.restart))

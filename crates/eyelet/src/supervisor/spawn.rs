@@ -57,7 +57,7 @@ pub(super) fn spawn(role: Role, generation: u32, estate: &Estate) -> Result<Proc
 
 fn sockets_of(role: Role, estate: &Estate) -> std::io::Result<Vec<OwnedFd>> {
     let shared: Vec<&OwnedFd> = match role {
-        Role::Capture { area } => vec![&estate.areas[area].1],
+        Role::Capture { area } | Role::Encode { area } => vec![&estate.areas[area].1],
         Role::Serve { .. } => estate.listeners.iter().collect(),
         Role::App => estate.app.iter().map(|(_, socket)| socket).collect(),
     };

@@ -1,0 +1,228 @@
+//! `jpeg`, `small=jpeg:front?quality=60&width=320`, `rgba`: streams that are made from a camera's, in words.
+
+use std::fmt;
+use std::str::FromStr;
+
+use eyelet_area::Format;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Camera;
+use crate::error::{Error, Result};
+
+/// Quality of a JPEG that nobody chose one for: what people take for the original at a tenth of its bytes.
+pub const DEFAULT_QUALITY: u8 = 80;
+
+/// Smallest width of a rendition, in pixels: one block of a JPEG with halved chroma. ITU-T T.81 A.2.
+pub const MIN_WIDTH: u32 = 16;
+
+/// A stream that is made from a camera's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derived {
+    /// What viewers and the status call it; no camera and no other stream has the name.
+    pub name: String,
+    /// The camera's place among the sources, which is its area's id.
+    pub source: usize,
+    /// What is made of its frames.
+    pub kind: Kind,
+}
+
+/// What is made of a camera's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One JPEG picture for each frame. Frames that are one already pass as they are, unless a width is asked for.
+    Jpeg {
+        /// From 1, small, to 100, large; 80 by default.
+        quality: u8,
+        /// Pixels in a row, the height in proportion; never more than the camera's. As the camera by default.
+        width: Option<u32>,
+    },
+    /// Red, green, blue and 255, 8 bits each: what a canvas takes.
+    Rgba,
+}
+
+impl Kind {
+    /// JPEG as it is made when nobody says how.
+    pub const JPEG: Self = Self::Jpeg { quality: DEFAULT_QUALITY, width: None };
+
+    fn is_full_size_jpeg(self) -> bool {
+        matches!(self, Self::Jpeg { width: None, .. })
+    }
+}
+
+/// Says the kind as it ends a name: `jpeg`, `jpeg-320`, `rgba`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Jpeg { width: None, .. } => f.write_str("jpeg"),
+            Self::Jpeg { width: Some(width), .. } => write!(f, "jpeg-{width}"),
+            Self::Rgba => f.write_str("rgba"),
+        }
+    }
+}
+
+/// One `--stream`, as it was written: its camera is a name still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    name: Option<String>,
+    camera: Option<String>,
+    kind: Kind,
+}
+
+const FORM: &str = "write [NAME=]KIND[:CAMERA], KIND being jpeg or rgba, as `jpeg`, `small=jpeg:camera?quality=60&width=320`";
+
+impl FromStr for Wish {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (place, options) = text.split_once('?').unwrap_or((text, ""));
+        let (name, place) = match place.split_once('=') {
+            Some((name, place)) => (Some(name.to_owned()), place),
+            None => (None, place),
+        };
+        let (kind, camera) = match place.split_once(':') {
+            Some((kind, camera)) => (kind, Some(camera.to_owned())),
+            None => (place, None),
+        };
+        let mut kind = match kind {
+            "jpeg" => Kind::JPEG,
+            "rgba" => Kind::Rgba,
+            _ => return Err(Error::usage(format!("`{text}` is no stream: {FORM}"))),
+        };
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            set(&mut kind, option, text)?;
+        }
+        Ok(Self { name, camera, kind })
+    }
+}
+
+fn set(kind: &mut Kind, option: &str, text: &str) -> Result<()> {
+    let (key, value) = option.split_once('=').unwrap_or((option, ""));
+    let Kind::Jpeg { quality, width } = kind else {
+        return Err(Error::usage(format!("`{key}` in `{text}`: a stream of rgba has no options")));
+    };
+    match key {
+        "quality" => {
+            *quality = value.parse().ok().filter(|q| (1..=100).contains(q)).ok_or_else(|| {
+                Error::usage(format!("quality in `{text}` takes 1 to 100, not `{value}`"))
+            })?;
+        }
+        "width" => {
+            let range = MIN_WIDTH..=Format::MAX_SIDE_PX;
+            let fits = value.parse().ok().filter(|px| range.contains(px));
+            *width = Some(fits.ok_or_else(|| {
+                let (least, most) = (range.start(), range.end());
+                Error::usage(format!(
+                    "width in `{text}` takes {least} to {most} pixels, not `{value}`"
+                ))
+            })?);
+        }
+        _ => {
+            return Err(Error::usage(format!(
+                "`{key}` in `{text}` is no option of a stream: there are quality and width"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Finds the cameras of what was asked for, and adds a JPEG in full size for each camera that has none.
+///
+/// The order is that of the area ids, which go on behind the cameras'.
+///
+/// # Errors
+/// A usage error if there is no such camera.
+pub fn derive(wishes: Vec<Wish>, cameras: &[Camera]) -> Result<Vec<Derived>> {
+    let mut streams = Vec::with_capacity(wishes.len() + cameras.len());
+    for Wish { name, camera, kind } in wishes {
+        let source = match camera {
+            None => 0,
+            Some(camera) => find(cameras, &camera)?,
+        };
+        let name = name.unwrap_or_else(|| default_name(cameras, source, kind));
+        streams.push(Derived { name, source, kind });
+    }
+    for source in 0..cameras.len() {
+        let is_it = |stream: &Derived| stream.source == source && stream.kind.is_full_size_jpeg();
+        if !streams.iter().any(is_it) {
+            let kind = Kind::JPEG;
+            streams.push(Derived { name: default_name(cameras, source, kind), source, kind });
+        }
+    }
+    Ok(streams)
+}
+
+fn find(cameras: &[Camera], name: &str) -> Result<usize> {
+    cameras.iter().position(|camera| camera.name == name).ok_or_else(|| {
+        let names: Vec<String> =
+            cameras.iter().map(|camera| format!("`{}`", camera.name)).collect();
+        let names = names.join(", ");
+        Error::usage(format!(
+            "--stream names a camera `{name}` that is not there: there is {names}"
+        ))
+    })
+}
+
+fn default_name(cameras: &[Camera], source: usize, kind: Kind) -> String {
+    let camera = cameras.get(source).map_or("", |camera| &camera.name);
+    format!("{camera}-{kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cameras(names: &[&str]) -> Vec<Camera> {
+        let camera =
+            |name: &&str| Camera { name: (*name).to_owned(), source: "test:".parse().unwrap() };
+        names.iter().map(camera).collect()
+    }
+
+    fn derived(wishes: &[&str], cameras_named: &[&str]) -> Vec<(String, usize, Kind)> {
+        let wishes = wishes.iter().map(|text| text.parse().unwrap()).collect();
+        let streams = derive(wishes, &cameras(cameras_named)).unwrap();
+        streams.into_iter().map(|s| (s.name, s.source, s.kind)).collect()
+    }
+
+    #[test]
+    fn each_camera_has_a_jpeg_behind_what_was_named() {
+        let jpeg = |name: &str, source| (name.to_owned(), source, Kind::JPEG);
+        assert_eq!(derived(&[], &["a", "b"]), [jpeg("a-jpeg", 0), jpeg("b-jpeg", 1)]);
+        let rgba = ("a-rgba".to_owned(), 0, Kind::Rgba);
+        assert_eq!(derived(&["rgba"], &["a"]), [rgba, jpeg("a-jpeg", 0)]);
+    }
+
+    #[test]
+    fn a_jpeg_that_was_named_is_the_jpeg_and_a_rendition_is_not() {
+        let small = Kind::Jpeg { quality: 60, width: Some(320) };
+        let good = Kind::Jpeg { quality: 95, width: None };
+        assert_eq!(
+            derived(&["jpeg:b?width=320&quality=60", "good=jpeg:b?quality=95"], &["a", "b"]),
+            [
+                ("b-jpeg-320".to_owned(), 1, small),
+                ("good".to_owned(), 1, good),
+                ("a-jpeg".to_owned(), 0, Kind::JPEG),
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (text, needle) in [
+            ("", "is no stream"),
+            ("h264", "KIND being jpeg or rgba"),
+            ("jpeg?quality=0", "takes 1 to 100, not `0`"),
+            ("jpeg?quality=101", "takes 1 to 100, not `101`"),
+            ("jpeg?quality", "takes 1 to 100, not ``"),
+            ("jpeg?width=15", "takes 16 to 65535 pixels"),
+            ("jpeg?width=65536", "takes 16 to 65535 pixels"),
+            ("jpeg?height=5", "there are quality and width"),
+            ("rgba?width=320", "rgba has no options"),
+        ] {
+            let error = text.parse::<Wish>().unwrap_err().to_string();
+            assert!(error.contains(needle), "{text}: {error}");
+        }
+        let error = derive(vec!["jpeg:c".parse().unwrap()], &cameras(&["a", "b"])).unwrap_err();
+        assert!(error.to_string().contains("there is `a`, `b`"), "{error}");
+    }
+}

@@ -1,0 +1,249 @@
+//! What is made of one frame. The only place in the role that calls the codecs.
+
+use eyelet_area::{Format, FourCc, Frame, FrameBuilder, FrameFlags, Matrix, MonotonicNs, Range};
+use jpeg_encoder::{ColorType, Encoder};
+use yuv::{YuvBiPlanarImage, YuvConversionMode, YuvGrayImage, YuvPackedImage};
+use yuv::{YuvRange, YuvStandardMatrix};
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use crate::config::stream::Kind;
+use crate::error::{Error, Result};
+
+/// Red, green, blue and alpha in this order in memory. Source: `V4L2_PIX_FMT_RGBA32`, Linux Media Userspace API.
+pub(super) const RGBA: FourCc = FourCc(*b"AB24");
+
+const BYTES_PER_PIXEL: usize = 4;
+
+/// Makes frames of one kind from frames of any.
+#[derive(Debug)]
+pub(super) struct Work {
+    kind: Kind,
+    /// The picture's pixels on the way; kept from frame to frame while there is demand.
+    pixels: Vec<u8>,
+    scaled: Vec<u8>,
+}
+
+impl Work {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, pixels: Vec::new(), scaled: Vec::new() }
+    }
+
+    /// Makes a frame with the times of the one that it is made from. A JPEG that shall be one passes as it is.
+    ///
+    /// # Errors
+    /// [`Refused`](crate::error::ErrorKind::Refused) if no frame of that format can be taken; any other if this one is
+    /// damaged, or memory is short.
+    pub(super) fn make(&mut self, frame: Frame) -> Result<Frame> {
+        let is_jpeg = frame.info().format.fourcc == FourCc::MJPEG;
+        match self.kind {
+            Kind::Jpeg { width: None, .. } if is_jpeg => Ok(frame),
+            Kind::Jpeg { quality, width } => self.make_jpeg(&frame, quality, width),
+            Kind::Rgba => {
+                let (width, height) = self.take(&frame)?;
+                finish(
+                    &frame,
+                    Format { stride: width * 4, ..shape(RGBA, width, height) },
+                    &self.pixels,
+                )
+            }
+        }
+    }
+
+    /// Gives back what was kept from frame to frame.
+    pub(super) fn rest(&mut self) {
+        self.pixels = Vec::new();
+        self.scaled = Vec::new();
+    }
+
+    fn make_jpeg(&mut self, frame: &Frame, quality: u8, width: Option<u32>) -> Result<Frame> {
+        let from = self.take(frame)?;
+        let to = rendition(from, width);
+        let pixels = if to == from {
+            &self.pixels
+        } else {
+            scale(&self.pixels, from, &mut self.scaled, to);
+            &self.scaled
+        };
+        let bytes = encode(pixels, to, quality)?;
+        finish(frame, shape(FourCc::MJPEG, to.0, to.1), &bytes)
+    }
+
+    /// Makes RGBA of a frame, and gives its size.
+    fn take(&mut self, frame: &Frame) -> Result<(u32, u32)> {
+        let format = frame.info().format;
+        if format.fourcc == FourCc::MJPEG {
+            return decode(frame.bytes()?, &mut self.pixels);
+        }
+        to_rgba(&format, frame.bytes()?, &mut self.pixels)?;
+        Ok((format.width, format.height))
+    }
+}
+
+/// The size of a rendition that is `width` wide: in proportion, and never larger than the original.
+fn rendition((width, height): (u32, u32), wanted: Option<u32>) -> (u32, u32) {
+    match wanted.filter(|wanted| *wanted < width) {
+        None => (width, height),
+        Some(wanted) => {
+            let (w, h) = (u64::from(width), u64::from(height));
+            let scaled = (h * u64::from(wanted) + w / 2) / w;
+            (wanted, u32::try_from(scaled).unwrap_or(height).max(1))
+        }
+    }
+}
+
+fn shape(fourcc: FourCc, width: u32, height: u32) -> Format {
+    let (matrix, range) = match fourcc {
+        FourCc::MJPEG => (Matrix::Bt601, Range::Full),
+        _ => (Matrix::Unspecified, Range::Full),
+    };
+    Format { width, height, stride: 0, fourcc, matrix, range }
+}
+
+fn finish(of: &Frame, format: Format, bytes: &[u8]) -> Result<Frame> {
+    let captured_at: MonotonicNs = of.info().captured_at;
+    let mut builder = FrameBuilder::new()?;
+    builder.write(bytes)?;
+    let frame = builder.seal(format, captured_at)?.with_interval(of.info().interval);
+    Ok(frame.with_flags(FrameFlags { is_key: true }))
+}
+
+fn encode(pixels: &[u8], (width, height): (u32, u32), quality: u8) -> Result<Vec<u8>> {
+    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("failed to make a JPEG: {e}"));
+    let side = |px: u32| u16::try_from(px).map_err(|e| failed(&e));
+    let mut bytes = Vec::new();
+    Encoder::new(&mut bytes, quality)
+        .encode(pixels, side(width)?, side(height)?, ColorType::Rgba)
+        .map_err(|e| failed(&e))?;
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8], pixels: &mut Vec<u8>) -> Result<(u32, u32)> {
+    let damaged =
+        |e: &dyn std::fmt::Display| Error::failed(format!("the camera's JPEG is damaged: {e}"));
+    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGBA);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    *pixels = decoder.decode().map_err(|e| damaged(&e))?;
+    let info = decoder.info().ok_or_else(|| damaged(&"it has no size"))?;
+    if pixels.len() != usize::from(info.width) * usize::from(info.height) * BYTES_PER_PIXEL {
+        return Err(damaged(&"it is no colour picture"));
+    }
+    Ok((info.width.into(), info.height.into()))
+}
+
+fn to_rgba(format: &Format, bytes: &[u8], pixels: &mut Vec<u8>) -> Result<()> {
+    let Format { width, height, stride, .. } = *format;
+    let range = if format.range == Range::Full { YuvRange::Full } else { YuvRange::Limited };
+    let matrix = match format.matrix {
+        Matrix::Bt709 => YuvStandardMatrix::Bt709,
+        Matrix::Bt2020 => YuvStandardMatrix::Bt2020,
+        Matrix::Smpte240m => YuvStandardMatrix::Smpte240,
+        Matrix::Unspecified | Matrix::Bt601 => YuvStandardMatrix::Bt601,
+    };
+    pixels.resize(width as usize * height as usize * BYTES_PER_PIXEL, 0);
+    let packed = YuvPackedImage { yuy: bytes, yuy_stride: stride, width, height };
+    let to = width * 4;
+    let converted = match format.fourcc {
+        FourCc::YUYV => yuv::yuyv422_to_rgba(&packed, pixels, to, range, matrix),
+        FourCc::UYVY => yuv::uyvy422_to_rgba(&packed, pixels, to, range, matrix),
+        FourCc::NV12 => {
+            let luma = stride as usize * height as usize;
+            let (y_plane, uv_plane) = bytes.split_at(luma.min(bytes.len()));
+            let uv_stride = stride.next_multiple_of(2);
+            let image =
+                YuvBiPlanarImage { y_plane, y_stride: stride, uv_plane, uv_stride, width, height };
+            let mode = YuvConversionMode::Balanced;
+            yuv::yuv_nv12_to_rgba(&image, pixels, to, range, matrix, mode)
+        }
+        FourCc::GREY => {
+            let image = YuvGrayImage { y_plane: bytes, y_stride: stride, width, height };
+            yuv::yuv400_to_rgba(&image, pixels, to, range, matrix)
+        }
+        FourCc::RGB24 => {
+            let from = bytes.chunks_exact(3);
+            for (to, from) in pixels.chunks_exact_mut(BYTES_PER_PIXEL).zip(from) {
+                to.copy_from_slice(&[from[0], from[1], from[2], 255]);
+            }
+            Ok(())
+        }
+        other => {
+            return Err(Error::refused(format!("nothing can be made of {other} frames yet")));
+        }
+    };
+    converted.map_err(|e| Error::failed(format!("failed to convert a {format} frame: {e}")))
+}
+
+/// Takes the nearest pixel for each.
+fn scale(pixels: &[u8], from: (u32, u32), scaled: &mut Vec<u8>, to: (u32, u32)) {
+    // Below 2^32 whatever the sides are, which have 16 bits.
+    let at = |place: u32, from: u32, to: u32| (place * from / to) as usize * BYTES_PER_PIXEL;
+    scaled.clear();
+    for y in 0..to.1 {
+        let row = &pixels[at(y, from.1, to.1) * from.0 as usize..];
+        for x in 0..to.0 {
+            let start = at(x, from.0, to.0);
+            scaled.extend_from_slice(&row[start..start + BYTES_PER_PIXEL]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grey(width: u32, height: u32, luma: u8) -> Frame {
+        let mut builder = FrameBuilder::new().unwrap();
+        builder.write(&vec![luma; (width * height) as usize]).unwrap();
+        let format = Format { range: Range::Full, ..Format::packed(FourCc::GREY, width, height) };
+        let frame = builder.seal(format, MonotonicNs(7)).unwrap();
+        frame.with_interval(std::time::Duration::from_millis(40))
+    }
+
+    #[test]
+    fn what_is_made_keeps_the_times_of_what_it_is_made_from() {
+        let made = Work::new(Kind::JPEG).make(grey(32, 16, 200)).unwrap();
+        let info = made.info();
+        assert_eq!((info.captured_at, info.interval.as_millis()), (MonotonicNs(7), 40));
+        assert_eq!(info.format, Format::packed(FourCc::MJPEG, 32, 16));
+        assert!(info.flags.is_key);
+    }
+
+    #[test]
+    fn a_jpeg_passes_as_it_is_and_is_decoded_for_all_else() {
+        let jpeg = Work::new(Kind::JPEG).make(grey(64, 48, 90)).unwrap();
+        let bytes = jpeg.bytes().unwrap().to_vec();
+        let passed = Work::new(Kind::Jpeg { quality: 1, width: None }).make(jpeg).unwrap();
+        assert_eq!(passed.bytes().unwrap(), bytes);
+        let rgba = Work::new(Kind::Rgba).make(passed).unwrap();
+        assert_eq!(rgba.info().format.stride, 256);
+        let first = rgba.bytes().unwrap()[0];
+        assert!(first.abs_diff(90) < 4, "{first}");
+        assert_eq!(rgba.bytes().unwrap().len(), 64 * 48 * 4);
+        assert_eq!(rgba.bytes().unwrap()[3], 255);
+    }
+
+    #[test]
+    fn renditions_are_in_proportion_and_never_larger() {
+        assert_eq!(rendition((640, 480), Some(320)), (320, 240));
+        assert_eq!(rendition((640, 480), Some(641)), (640, 480));
+        assert_eq!(rendition((640, 480), None), (640, 480));
+        assert_eq!(rendition((65_535, 1), Some(16)), (16, 1));
+        let mut work = Work::new(Kind::Jpeg { quality: 80, width: Some(20) });
+        let format = work.make(grey(40, 30, 1)).unwrap().info().format;
+        assert_eq!((format.width, format.height), (20, 15));
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_apart_from_what_is_damaged() {
+        use crate::error::ErrorKind;
+        let frame = |fourcc| {
+            let mut builder = FrameBuilder::new().unwrap();
+            builder.write(b"no picture").unwrap();
+            builder.seal(Format { fourcc, ..Format::default() }, MonotonicNs(1)).unwrap()
+        };
+        let mut work = Work::new(Kind::Rgba);
+        assert_eq!(work.make(frame(FourCc::H264)).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(work.make(frame(FourCc::MJPEG)).unwrap_err().kind(), ErrorKind::Failed);
+    }
+}
