@@ -209,8 +209,11 @@ fn two_cameras_are_two_streams_with_their_names() -> Result<()> {
     let eyelet = two_cameras()?;
     let mut viewer = V1::connect(&eyelet)?;
     let streams = viewer.hello["streams"].as_array().context("no streams")?;
-    let named: Vec<_> = streams.iter().map(|one| (&one["id"], &one["name"])).collect();
-    assert_eq!(named, [(&json!(0), &json!("front")), (&json!(1), &json!("back"))]);
+    let named: Vec<_> =
+        streams.iter().map(|one| (one["id"].clone(), one["name"].clone())).collect();
+    let expected = [(0, "front"), (1, "back"), (2, "front-jpeg"), (3, "back-jpeg")];
+    let expected = expected.map(|(id, name)| (json!(id), json!(name)));
+    assert!(named.iter().eq(expected.iter()), "{named:?}");
     for (stream, width) in [(1, 128), (0, 64), (1, 128)] {
         viewer.start(json!({"stream": stream}))?;
         while viewer.text("config")?["stream"] != stream {}

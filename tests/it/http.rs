@@ -74,7 +74,7 @@ fn a_snapshot_is_the_newest_frame_as_png() -> Result<()> {
     let info = reader.info();
     assert_eq!((info.width, info.height), (640, 480));
     assert_eq!(eyelet.get("/-/snapshot.png?stream=0")?.status, 200);
-    for unknown in ["1", "-1", "x", ""] {
+    for unknown in ["2", "-1", "x", ""] {
         assert_eq!(
             eyelet.get(&format!("/-/snapshot.png?stream={unknown}"))?.status,
             404,

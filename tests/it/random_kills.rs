@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{SMALL, V1, Wrong, start};
 
-const ROLES: [&str; 3] = ["capture 0", "serve 0", "serve 1"];
+const ROLES: [&str; 4] = ["capture 0", "encode 1", "serve 0", "serve 1"];
 const VIEWERS: usize = 3;
 /// Any number; the same one kills the same roles in the same order.
 const SEED: u64 = 0x005E_EDE7_E1E7;
@@ -66,13 +66,13 @@ fn random(state: &mut u64) -> u64 {
     *state
 }
 
-/// Tells whether all roles are there and both serve processes receive frames.
+/// Tells whether all roles are there and the encoder and both serve processes are subscribed.
 fn serves(status: &Value) -> bool {
     let source = &status["sources"][0];
     let all_there = status["processes"]
         .as_array()
         .is_some_and(|all| all.iter().all(|process| process["pid"].is_u64()));
-    all_there && source["state"] == "live" && source["subscribers"] == 2
+    all_there && source["state"] == "live" && source["subscribers"] == 3
 }
 
 /// Kills whoever does `role`, and waits until another does it and every viewer sees frames again.
@@ -112,7 +112,7 @@ fn no_frame_is_torn_and_nothing_piles_up_under_random_kills() -> Result<()> {
         if number == kills / 2 {
             half = held(&eyelet)?;
         }
-        let role = ROLES[usize::try_from(random(&mut state) % 3)?];
+        let role = ROLES[usize::try_from(random(&mut state) % 4)?];
         killing = kill(&eyelet, role, &viewers).with_context(|| format!("kill {number}, {role}"));
         if killing.is_err() {
             break;
