@@ -12,6 +12,7 @@ mod random_kills;
 mod roles;
 mod slow;
 mod sources;
+mod spread;
 mod start;
 mod stop;
 mod support;

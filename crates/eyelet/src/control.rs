@@ -40,6 +40,8 @@ pub enum FromChild {
         /// Number of the question, the asker's own.
         ask: u64,
     },
+    /// A serve process, one of several, says how many connections watch, or may be about to.
+    Load(usize),
 }
 
 /// To a child.
@@ -58,6 +60,8 @@ pub enum ToChild {
         /// How everybody is.
         status: Box<Status>,
     },
+    /// The smallest load of all serve processes.
+    LeastLoad(usize),
 }
 
 /// What a source or an encoder delivers, for people.

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::control::{CaptureReport, EncodeReport, Opened, Report, ServeReport, Status};
+use crate::control::{
+    CaptureReport, ChildStatus, EncodeReport, Opened, Report, ServeReport, Status,
+};
 use crate::role::{AreaPlace, Role};
 use crate::serve::Server;
 use crate::serve::answer::{Answer, plain, whole};
@@ -51,11 +53,7 @@ fn describe(server: &Server, status: &Status) -> Value {
         .filter(|place| place.of.is_some())
         .map(|place| stream(place, encoder(status, place.id), viewers(place.id)))
         .collect();
-    let processes: Vec<Value> = status
-        .children
-        .iter()
-        .map(|child| json!({"role": child.role, "pid": child.pid, "restarts": child.restarts, "last_end": child.last_end}))
-        .collect();
+    let processes: Vec<Value> = status.children.iter().map(process).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": status.uptime_s,
@@ -70,6 +68,16 @@ fn describe(server: &Server, status: &Status) -> Value {
         "refused": serves.iter().map(|serve| serve.refused).sum::<u64>(),
         "processes": processes,
     })
+}
+
+fn process(child: &ChildStatus) -> Value {
+    let ChildStatus { role, pid, restarts, last_end, report } = child;
+    let mut told = json!({"role": role, "pid": pid, "restarts": restarts, "last_end": last_end});
+    if let Some(Report::Serve(serve)) = report {
+        told["viewers"] = json!(serve.viewers.values().sum::<usize>());
+        told["connections"] = json!(serve.connections);
+    }
+    told
 }
 
 fn source(id: usize, name: &str, report: Option<&CaptureReport>, viewers: usize) -> Value {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::control::{Control, FromChild, Report, ServeReport, Status, ToChild};
 use crate::error::{Error, Result};
 use crate::serve::Server;
+use crate::serve::accept::Load;
 use crate::serve::readiness::{self, Registered};
 
 /// The supervisor answers within a quarter second; more means that it is very busy.
@@ -41,6 +42,13 @@ impl Line {
         answer.ok()?.ok()
     }
 
+    /// Tells how much this process has to do.
+    pub(super) fn tell_load(&self, load: &Load) {
+        if let Some(load) = load.to_tell() {
+            self.control.get_ref().0.send(&FromChild::Load(load));
+        }
+    }
+
     /// Answers the supervisor until the line ends.
     pub(super) async fn serve(&self, server: &Server) -> Result<()> {
         loop {
@@ -56,6 +64,7 @@ impl Line {
                         asker.send(*status).ok();
                     }
                 }
+                Some(ToChild::LeastLoad(least)) => server.load.set_least(least),
                 None => ready.clear_ready(),
             }
         }

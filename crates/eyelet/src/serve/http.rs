@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use crate::app;
+use crate::serve::accept::Weight;
 use crate::serve::answer::{self, Answer, plain};
 use crate::serve::routes;
 use crate::serve::websocket::Upgrade;
@@ -60,17 +61,23 @@ impl Drop for Counted {
     }
 }
 
-/// Serves one connection to its end.
-pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream) {
+/// Serves one connection to its end. It has its weight from the moment that it was accepted.
+pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream, weight: Weight) {
     let _counted = Counted::new(Rc::clone(&server));
+    let weight = Rc::new(weight);
     tcp::prepare(&stream);
     let slot = Slot::default();
     let peer = stream.peer_addr().ok();
     let service = {
-        let (server, slot) = (Rc::clone(&server), Rc::clone(&slot));
+        let (server, slot, weight) = (Rc::clone(&server), Rc::clone(&slot), Rc::clone(&weight));
         service_fn(move |request: Request<Incoming>| -> Answering {
-            let (server, slot) = (Rc::clone(&server), Rc::clone(&slot));
-            Box::pin(async move { Ok(routes::answer(&server, request, peer, &slot).await) })
+            let (server, slot, weight) = (Rc::clone(&server), Rc::clone(&slot), Rc::clone(&weight));
+            Box::pin(async move {
+                let answer = routes::answer(&server, request, peer, &slot).await;
+                // A socket that is taken over gets no answer here.
+                weight.lighten();
+                Ok(answer)
+            })
         })
     };
     let limits = &server.limits;
@@ -93,6 +100,7 @@ pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream) {
     let Some(takeover) = taken else {
         return finish(connection).await;
     };
+    weight.burden();
     let parts = connection.into_parts();
     let (stream, read_ahead) = (parts.io.into_inner(), BytesMut::from(&parts.read_buf[..]));
     match takeover {

@@ -3,6 +3,7 @@
 //! A request is answered by hyper until something wants the socket itself: a stream, or the user's app. Then the socket
 //! is taken over (`http`) and written by `sending` straight from the frame's own pages.
 
+mod accept;
 pub(crate) mod answer;
 mod api;
 mod control;
@@ -20,11 +21,9 @@ mod viewer;
 pub(crate) mod websocket;
 
 use std::cell::Cell;
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
@@ -42,6 +41,7 @@ pub(crate) struct Server {
     pub(crate) feeds: Vec<Rc<Feed>>,
     pub(crate) app: Option<Gate>,
     pub(crate) counters: Counters,
+    load: accept::Load,
     line: Line,
     snapshots: snapshot::Maker,
     /// Becomes true when the process is to stop.
@@ -107,6 +107,7 @@ async fn serve(born: Born) -> Result<()> {
         feeds: feeds.collect(),
         app,
         counters: Counters::default(),
+        load: accept::Load::new(boot.config.serve_processes),
         line: Line::new(control)?,
         snapshots: snapshot::Maker::default(),
         stop,
@@ -116,8 +117,10 @@ async fn serve(born: Born) -> Result<()> {
     }
     let mut terminated = terminate_signal()?;
     for socket in sockets {
-        tokio::task::spawn_local(accept(Rc::clone(&server), listener(socket)?));
+        let listener = accept::listener(socket)?;
+        tokio::task::spawn_local(accept::accept(Rc::clone(&server), listener));
     }
+    server.line.tell_load(&server.load);
     tokio::select! {
         ended = server.line.serve(&server) => return ended,
         _ = terminated.recv() => {}
@@ -130,37 +133,6 @@ async fn serve(born: Born) -> Result<()> {
 fn terminate_signal() -> Result<tokio::signal::unix::Signal> {
     tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(|e| Error::failed(format!("failed to hear signals: {e}")))
-}
-
-fn listener(socket: OwnedFd) -> Result<TcpListener> {
-    let failed = |e: std::io::Error| Error::failed(format!("failed to take a listener: {e}"));
-    let listener = std::net::TcpListener::from(socket);
-    listener.set_nonblocking(true).map_err(failed)?;
-    TcpListener::from_std(listener).map_err(failed)
-}
-
-/// Accepts until the process is to stop.
-async fn accept(server: Rc<Server>, listener: TcpListener) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = server.stopped() => return,
-        };
-        match accepted {
-            Ok((stream, _)) if server.counters.connections.get() >= server.limits.connections => {
-                count(&server.counters.refused, 1);
-                tokio::task::spawn_local(http::refuse(stream));
-            }
-            Ok((stream, _)) => {
-                tokio::task::spawn_local(http::connection(Rc::clone(&server), stream));
-            }
-            Err(e) => {
-                // Out of descriptors, or the peer gave up: others may succeed, but do not spin.
-                log::warn!("failed to accept a connection: {e}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
 }
 
 /// Waits until every connection has ended, or the time for that is over.

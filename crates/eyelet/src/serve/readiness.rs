@@ -19,6 +19,8 @@ pub(crate) trait OwnsOne: AsFd {}
 impl OwnsOne for Subscriber {}
 /// Its socket is set when it is made, and closed by drop only.
 impl OwnsOne for Control {}
+/// The standard library's holds one descriptor and has no way to change it.
+impl OwnsOne for std::net::TcpListener {}
 
 /// What tokio registers.
 #[derive(Debug)]

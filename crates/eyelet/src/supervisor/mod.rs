@@ -6,6 +6,7 @@
 mod announce;
 mod child;
 mod listeners;
+mod loads;
 mod runtime_folder;
 mod signals;
 mod spawn;
@@ -21,11 +22,12 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::config::Config;
-use crate::control::FromChild;
+use crate::control::{FromChild, ToChild};
 use crate::error::{Error, Result};
 use crate::role::{AreaKind, AreaPlace, Role};
 use announce::Announcement;
 use child::Child;
+use loads::Loads;
 use runtime_folder::RuntimeFolder;
 use signals::Signals;
 use status::Questions;
@@ -75,6 +77,7 @@ struct Supervisor {
     estate: Estate,
     children: Vec<Child>,
     questions: Questions,
+    loads: Loads,
     announcement: Announcement,
     started: Instant,
     stop: Option<Stop>,
@@ -105,6 +108,7 @@ impl Supervisor {
             estate,
             children,
             questions: Questions::default(),
+            loads: Loads::default(),
             announcement,
             started: Instant::now(),
             stop: None,
@@ -246,6 +250,10 @@ impl Supervisor {
             FromChild::Lost(error) => self.announcement.lost(role, &error),
             FromChild::Hopeless(error) => self.begin_stop(Err(error)),
             FromChild::Report { ask, report } => self.questions.answered(ask, at, report),
+            FromChild::Load(load) => {
+                self.loads.says(at, load);
+                self.tell_least_load();
+            }
             FromChild::AskStatus { ask } => {
                 let question = self.questions.ask(at, ask, &self.children);
                 for child in &self.children {
@@ -258,6 +266,13 @@ impl Supervisor {
         }
     }
 
+    fn tell_least_load(&mut self) {
+        let Some(least) = self.loads.news() else { return };
+        for child in self.children.iter().filter(|child| child.role().is_serve()) {
+            child.send(&ToChild::LeastLoad(least));
+        }
+    }
+
     /// Collects children that ended.
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
@@ -267,9 +282,10 @@ impl Supervisor {
 
     fn reaped(&mut self, pid: Pid, status: rustix::process::WaitStatus) {
         let is_stopping = self.stop.is_some();
-        let Some(child) = self.children.iter_mut().find(|child| child.pid() == Some(pid)) else {
+        let Some(at) = self.children.iter().position(|child| child.pid() == Some(pid)) else {
             return;
         };
+        let child = &mut self.children[at];
         let how = child::describe_end(status);
         if !is_stopping {
             log::warn!("{} pid={pid} {how}; it is started again", child.role());
@@ -280,6 +296,8 @@ impl Supervisor {
         let role = child.role();
         self.announcement.ended(role);
         if role.is_serve() {
+            self.loads.ended(at);
+            self.tell_least_load();
             self.end_behind_the_viewers();
         }
     }

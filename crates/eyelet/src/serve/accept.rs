@@ -1,0 +1,302 @@
+//! Who takes the next connection, where several serve processes share a listener.
+//!
+//! Each tells the supervisor its load: the connections that watch, or may be about to. The supervisor tells all of them
+//! the smallest. Who has no more than that accepts at once, one connection at a time; the others only what is left
+//! waiting, so that a process that stands still or has just died holds up nobody. Alone, it all comes down to accepting.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::serve::readiness::{self, Registered};
+use crate::serve::{Server, count, http};
+
+/// How long a connection is left to others: so many looks must all find one waiting.
+///
+/// Looks and not a time, as time also passes while this process has no core: then one look would mean nothing.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    looks: u32,
+    every: Duration,
+}
+
+/// After 20 ms a connection is anybody's: some sibling that should have taken it does not.
+///
+/// Longer than a process is busy with other things; shorter than a person sees.
+const PATIENCE: Patience = Patience { looks: 4, every: Duration::from_millis(5) };
+
+/// Those in the queue behind it do not wait so long again; in this time others who are not the least loaded have theirs.
+const NEXT_PATIENCE: Patience = Patience { looks: 1, every: Duration::from_millis(1) };
+
+/// Pause after an error that others may get through: out of descriptors, mostly.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// A listener that the event loop watches.
+pub(super) type Listener = AsyncFd<Registered<TcpListener>>;
+
+/// How much this process has to do, beside the least that any has.
+#[derive(Debug)]
+pub(crate) struct Load {
+    own: Cell<usize>,
+    least: Cell<usize>,
+    /// There are other serve processes.
+    is_shared: bool,
+    changed: Notify,
+}
+
+impl Load {
+    pub(super) fn new(serve_processes: usize) -> Self {
+        Self {
+            own: Cell::new(0),
+            least: Cell::new(0),
+            is_shared: serve_processes > 1,
+            changed: Notify::new(),
+        }
+    }
+
+    /// The supervisor says what the least is.
+    pub(super) fn set_least(&self, least: usize) {
+        self.least.set(least);
+        self.changed.notify_waiters();
+    }
+
+    /// Gives what there is to tell the supervisor; none while there is nobody to share with.
+    pub(super) fn to_tell(&self) -> Option<usize> {
+        self.is_shared.then(|| self.own.get())
+    }
+
+    fn set_own(&self, own: usize) {
+        self.own.set(own);
+        self.changed.notify_waiters();
+    }
+
+    fn is_the_least(&self) -> bool {
+        !self.is_shared || self.own.get() <= self.least.get()
+    }
+}
+
+/// One connection's part in the load, from its first moment on.
+///
+/// Who turns out to have asked for a page only is [light](Self::lighten) from then on, and may become a viewer still.
+pub(crate) struct Weight {
+    server: Rc<Server>,
+    is_heavy: Cell<bool>,
+}
+
+impl Weight {
+    pub(super) fn new(server: Rc<Server>) -> Self {
+        let weight = Self { server, is_heavy: Cell::new(false) };
+        weight.burden();
+        weight
+    }
+
+    /// It watches, or is an app's.
+    pub(super) fn burden(&self) {
+        if !self.is_heavy.replace(true) {
+            self.change(|own| own + 1);
+        }
+    }
+
+    /// It was answered, and does not watch.
+    pub(super) fn lighten(&self) {
+        if self.is_heavy.replace(false) {
+            self.change(|own| own.saturating_sub(1));
+        }
+    }
+
+    fn change(&self, to: impl Fn(usize) -> usize) {
+        let load = &self.server.load;
+        load.set_own(to(load.own.get()));
+        self.server.line.tell_load(load);
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.lighten();
+    }
+}
+
+/// Takes an inherited listener.
+///
+/// # Errors
+/// If the kernel refuses to watch it.
+pub(super) fn listener(socket: OwnedFd) -> Result<Listener> {
+    let failed = |e: io::Error| Error::failed(format!("failed to take a listener: {e}"));
+    let listener = TcpListener::from(socket);
+    listener.set_nonblocking(true).map_err(failed)?;
+    readiness::register(listener)
+}
+
+/// Accepts until the process is to stop.
+pub(super) async fn accept(server: Rc<Server>, listener: Listener) {
+    let mut patience = PATIENCE;
+    loop {
+        let accepted = tokio::select! {
+            accepted = next(&server.load, &listener, &mut patience) => accepted,
+            () = server.stopped() => return,
+        };
+        match accepted {
+            Ok(stream) if server.counters.connections.get() >= server.limits.connections => {
+                count(&server.counters.refused, 1);
+                tokio::task::spawn_local(http::refuse(stream));
+            }
+            Ok(stream) => {
+                let weight = Weight::new(Rc::clone(&server));
+                tokio::task::spawn_local(http::connection(Rc::clone(&server), stream, weight));
+            }
+            Err(e) => {
+                // Out of descriptors, or the peer gave up: others may succeed, but do not spin.
+                log::warn!("failed to accept a connection: {e}");
+                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+/// Waits for the next connection that is this process's. Nothing is lost if that is given up.
+async fn next(
+    load: &Load,
+    listener: &Listener,
+    patience: &mut Patience,
+) -> io::Result<tokio::net::TcpStream> {
+    loop {
+        let mut ready = listener.readable().await?;
+        if !load.is_the_least() && !is_left_waiting(load, &listener.get_ref().0, *patience).await {
+            *patience = PATIENCE;
+            ready.clear_ready();
+            continue;
+        }
+        match ready.try_io(|listener| listener.get_ref().0.accept()) {
+            Ok(accepted) => {
+                let is_queue = !load.is_the_least() && has_waiting(&listener.get_ref().0);
+                *patience = if is_queue { NEXT_PATIENCE } else { PATIENCE };
+                return to_tokio(accepted?.0);
+            }
+            // Another process was faster.
+            Err(_) => *patience = PATIENCE,
+        }
+    }
+}
+
+fn to_tokio(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
+    stream.set_nonblocking(true)?;
+    tokio::net::TcpStream::from_std(stream)
+}
+
+/// Tells whether somebody waits until the patience is over, or until this process is one of the least loaded.
+async fn is_left_waiting(load: &Load, listener: &TcpListener, patience: Patience) -> bool {
+    for _ in 0..patience.looks {
+        let look_at = Instant::now() + patience.every;
+        while !load.is_the_least() && Instant::now() < look_at {
+            tokio::select! {
+                () = tokio::time::sleep_until(look_at) => {}
+                () = load.changed.notified() => {}
+            }
+        }
+        if load.is_the_least() || !has_waiting(listener) {
+            return load.is_the_least();
+        }
+    }
+    true
+}
+
+fn has_waiting(listener: &TcpListener) -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let looked = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&at_once));
+    // If it cannot be told, accepting will tell.
+    looked != Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(own: usize, least: usize) -> Load {
+        let load = Load::new(4);
+        load.set_own(own);
+        load.set_least(least);
+        load
+    }
+
+    /// Accepts one connection with that load, and tells how long that took; none in a second.
+    async fn accept_one(load: &Load, listener: &Listener) -> Option<Duration> {
+        let began = Instant::now();
+        let mut patience = PATIENCE;
+        let next = next(load, listener, &mut patience);
+        let accepted = tokio::time::timeout(Duration::from_secs(1), next).await;
+        accepted.ok().map(|stream| stream.map(|_| began.elapsed()).unwrap())
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test);
+    }
+
+    fn listening() -> (Listener, std::net::SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (super::listener(listener.into()).unwrap(), address)
+    }
+
+    #[test]
+    fn alone_or_the_least_loaded_is_the_next() {
+        assert!(loaded(3, 3).is_the_least() && loaded(2, 3).is_the_least());
+        assert!(!loaded(4, 3).is_the_least());
+        let alone = Load::new(1);
+        alone.set_own(7);
+        assert!(alone.is_the_least());
+        assert_eq!((alone.to_tell(), loaded(4, 3).to_tell()), (None, Some(4)));
+    }
+
+    #[test]
+    fn who_has_more_than_the_least_takes_what_is_left_waiting() {
+        run(async {
+            let (listener, address) = listening();
+            let _client = TcpStream::connect(address).unwrap();
+            let waited = accept_one(&loaded(1, 0), &listener).await;
+            assert!(
+                waited.is_some_and(|waited| waited >= PATIENCE.every * PATIENCE.looks),
+                "{waited:?}"
+            );
+        });
+    }
+
+    #[test]
+    fn what_a_sibling_took_is_not_waited_for() {
+        run(async {
+            let (listener, address) = listening();
+            let _client = TcpStream::connect(address).unwrap();
+            let sibling = listener.get_ref().0.try_clone().unwrap();
+            let taking = async {
+                tokio::time::sleep(PATIENCE.every).await;
+                sibling.accept().unwrap();
+            };
+            let load = loaded(1, 0);
+            let (accepted, ()) = tokio::join!(accept_one(&load, &listener), taking);
+            assert_eq!(accepted, None);
+        });
+    }
+
+    #[test]
+    fn a_change_of_the_least_is_heard_at_once() {
+        run(async {
+            let (listener, address) = listening();
+            let _client = TcpStream::connect(address).unwrap();
+            let load = loaded(1, 0);
+            let hearing = async { load.set_least(1) };
+            let mut patience = Patience { every: Duration::from_secs(3600), ..PATIENCE };
+            let (accepted, ()) = tokio::join!(next(&load, &listener, &mut patience), hearing);
+            accepted.unwrap();
+        });
+    }
+}
