@@ -173,14 +173,65 @@ fn a_stream_says_what_its_source_says() -> Result<()> {
     Ok(())
 }
 
+/// A grey picture of 64 x 48.
+fn grey_jpeg(luma: u8) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    Encoder::new(&mut bytes, 90).encode(&[luma; 64 * 48], 64, 48, ColorType::Luma)?;
+    Ok(bytes)
+}
+
+/// One that looks whole and cannot be decoded: it names a quantization table that it does not have.
+fn damaged_jpeg() -> Result<Vec<u8>> {
+    let mut bytes = grey_jpeg(70)?;
+    let frame = bytes.windows(2).position(|at| at == [0xff, 0xc0]).context("no frame header")?;
+    // Marker, length, precision, height, width, count; then number, sampling and table. ITU-T T.81 B.2.2.
+    bytes[frame + 12] = 3;
+    Ok(bytes)
+}
+
+#[test]
+fn a_damaged_picture_is_counted_and_passed_over() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let clip = folder.path().join("clip.mjpeg");
+    std::fs::write(&clip, [grey_jpeg(50)?, damaged_jpeg()?, grey_jpeg(90)?].concat())?;
+    let eyelet = start(&format!("file:{}?fps=30", clip.display()), &["--stream", "rgba"])?;
+    let mut reader = Reader::connect(&eyelet, "1-camera-rgba")?;
+    for _ in 0..10 {
+        let luma = reader.frame()?.bytes()?[0];
+        assert!(luma.abs_diff(50) < 3 || luma.abs_diff(90) < 3, "{luma}");
+    }
+    assert!(reader.states.iter().all(|state| state.why().is_empty()), "{reader:?}");
+    let told = stream(&eyelet.status()?, "camera-rgba")?;
+    assert!(told["corrupt"].as_u64() >= Some(2), "{told}");
+    assert_eq!(told["state"], "live", "{told}");
+    Ok(())
+}
+
+#[test]
+fn a_camera_that_gives_nothing_but_damage_has_no_signal_and_says_why() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let clip = folder.path().join("clip.mjpeg");
+    std::fs::write(&clip, damaged_jpeg()?)?;
+    let eyelet = start(&format!("file:{}?fps=30", clip.display()), &["--stream", "rgba"])?;
+    let mut reader = Reader::connect(&eyelet, "1-camera-rgba")?;
+    reader.subscriber.grant(1)?;
+    while reader.states.iter().all(|state| state.why().is_empty()) {
+        match reader.subscriber.receive(DEADLINE)?.context("nothing")? {
+            Event::State(state) => reader.states.push(state),
+            other => bail!("came {other:?}"),
+        }
+    }
+    let why = reader.states.last().map(State::why).unwrap_or_default();
+    assert!(why.contains("JPEG is damaged"), "{why}");
+    let told = stream(&eyelet.status()?, "camera-rgba")?;
+    assert_eq!((&told["state"], &told["why"]), (&json!("no_signal"), &json!(why)), "{told}");
+    Ok(())
+}
+
 #[test]
 fn pictures_of_a_jpeg_camera_pass_as_they_are() -> Result<()> {
-    let pictures = [20, 120, 220].map(|luma| {
-        let mut bytes = Vec::new();
-        let encoder = Encoder::new(&mut bytes, 90);
-        encoder.encode(&[luma; 64 * 48], 64, 48, ColorType::Luma).map(|()| bytes)
-    });
-    let pictures: Vec<Vec<u8>> = pictures.into_iter().collect::<std::result::Result<_, _>>()?;
+    let pictures = [20, 120, 220].map(grey_jpeg);
+    let pictures: Vec<Vec<u8>> = pictures.into_iter().collect::<Result<_>>()?;
     let folder = tempfile::tempdir()?;
     let clip = folder.path().join("clip.mjpeg");
     std::fs::write(&clip, pictures.concat())?;
