@@ -47,8 +47,9 @@ pub struct RunArgs {
     /// Several make several streams.
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
-    /// A stream that is made from a camera's while somebody watches it: [NAME=]KIND[:CAMERA], KIND being jpeg or rgba,
-    /// the first camera unless one is named. JPEG takes options: 'small=jpeg:camera?quality=60&width=320'.
+    /// A stream that is made from a camera's while somebody watches it: jpeg or rgba, with an optional name before it and
+    /// an optional camera behind it, the first by default: jpeg, view=rgba:front. JPEG takes options:
+    /// 'small=jpeg:front?quality=60&width=320'. Several make several streams.
     /// [default: a jpeg of each camera, quality 80]
     #[arg(long = "stream", value_name = "STREAM")]
     streams: Vec<stream::Wish>,
