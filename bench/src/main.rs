@@ -137,6 +137,7 @@ fn welcome(mut stream: TcpStream) -> Option<Viewer> {
         range: Range::Limited,
     };
     let streams = vec![StreamInfo {
+        of: None,
         id: 0,
         name: "bare".to_owned(),
         state: StreamState::Live,

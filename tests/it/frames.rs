@@ -157,7 +157,7 @@ fn a_start_that_cannot_be_met_is_told_and_another_may_follow() -> Result<()> {
     viewer.start(json!({"stream": 7}))?;
     assert_eq!(viewer.text("error")?["code"], "no_stream");
     assert!(viewer.next(SILENCE)?.is_none());
-    viewer.start(json!({"formats": ["h264", "jpeg"]}))?;
+    viewer.start(json!({"formats": ["h264", "nv12"]}))?;
     assert_eq!(viewer.text("error")?["code"], "no_format");
     assert!(viewer.next(SILENCE)?.is_none());
     viewer.start(json!({"formats": ["h264", "something new", "yuyv"]}))?;
@@ -219,7 +219,10 @@ fn two_cameras_are_two_streams_with_their_names() -> Result<()> {
         while viewer.text("config")?["stream"] != stream {}
         viewer.frame()?;
         assert_eq!(viewer.config()?["width"], width);
+        viewer.say(&json!({"t": "stop", "stream": stream}))?;
     }
+    viewer.start(json!({"stream": 1}))?;
+    viewer.frame()?;
     let status = eyelet.status()?;
     assert_eq!(status["sources"][1]["name"], "back");
     assert_eq!(status["sources"][1]["format"]["fourcc"], "NV12");

@@ -299,6 +299,7 @@ fn questions_without_reading_the_answers_end_with_1008() -> Result<()> {
 fn flood(eyelet: &Eyelet) -> Result<()> {
     let mut viewer = V1::watch(eyelet)?;
     viewer.frame()?;
+    viewer.ws.keep_little()?;
     let ping = json!({"t": "ping", "c": 1}).to_string();
     // Once the server hears no more, sending fails or blocks no longer than the way is wide.
     for _ in 0..20_000 {

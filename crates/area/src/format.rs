@@ -22,6 +22,10 @@ impl FourCc {
     pub const GREY: Self = Self(*b"GREY");
     /// Packed `R G B`, 8 bits each.
     pub const RGB24: Self = Self(*b"RGB3");
+    /// Packed `R G B A`, 8 bits each; alpha is not premultiplied, and 255 where nothing is see-through.
+    ///
+    /// Source: `V4L2_PIX_FMT_RGBA32`, "RGB Formats", Linux Media Userspace API.
+    pub const RGBA32: Self = Self(*b"AB24");
     /// One JPEG picture per frame.
     pub const MJPEG: Self = Self(*b"MJPG");
     /// H.264 access units with start codes.
@@ -40,6 +44,7 @@ impl FourCc {
             }
             Self::GREY => Some(width * height),
             Self::RGB24 => Some((width * 3).saturating_mul(height)),
+            Self::RGBA32 => Some((width * 4).saturating_mul(height)),
             _ => None,
         }
     }
@@ -51,8 +56,15 @@ impl FourCc {
             Self::YUYV | Self::UYVY => width.div_ceil(2).saturating_mul(4),
             Self::NV12 | Self::GREY => width,
             Self::RGB24 => width.saturating_mul(3),
+            Self::RGBA32 => width.saturating_mul(4),
             _ => 0,
         }
+    }
+
+    /// Tells whether pixels are R'G'B', so that no matrix has to do with them.
+    #[must_use]
+    pub fn is_rgb(self) -> bool {
+        matches!(self, Self::RGB24 | Self::RGBA32)
     }
 
     /// Tells whether a frame is compressed, so that its length says nothing about its size in pixels.
@@ -175,7 +187,7 @@ impl Format {
     #[must_use]
     pub fn packed(fourcc: FourCc, width: u32, height: u32) -> Self {
         let (matrix, range) = match fourcc {
-            FourCc::RGB24 => (Matrix::Unspecified, Range::Full),
+            FourCc::RGB24 | FourCc::RGBA32 => (Matrix::Unspecified, Range::Full),
             FourCc::MJPEG => (Matrix::Bt601, Range::Full),
             _ => (Matrix::Bt601, Range::Limited),
         };
@@ -205,15 +217,27 @@ mod tests {
         assert_eq!(FourCc::NV12.packed_len(640, 480), Some(460_800));
         assert_eq!(FourCc::GREY.packed_len(3, 2), Some(6));
         assert_eq!(FourCc::RGB24.packed_len(5, 2), Some(30));
+        assert_eq!(FourCc::RGBA32.packed_len(5, 2), Some(40));
         assert_eq!(FourCc::MJPEG.packed_len(640, 480), None);
     }
 
     #[test]
     fn no_size_overflows() {
-        for fourcc in [FourCc::YUYV, FourCc::UYVY, FourCc::NV12, FourCc::GREY, FourCc::RGB24] {
+        let packed = [FourCc::YUYV, FourCc::UYVY, FourCc::RGB24, FourCc::RGBA32];
+        for fourcc in packed.into_iter().chain([FourCc::NV12, FourCc::GREY]) {
             assert!(fourcc.packed_len(u32::MAX, u32::MAX).unwrap() > 1 << 60);
             assert!(fourcc.packed_stride(u32::MAX) >= u32::MAX - 1);
         }
+    }
+
+    #[test]
+    fn rgba_is_rgb_in_full_range() {
+        let format = Format::packed(FourCc::RGBA32, 5, 2);
+        assert_eq!(
+            (format.stride, format.matrix, format.range),
+            (20, Matrix::Unspecified, Range::Full)
+        );
+        assert!(format.fourcc.is_rgb() && FourCc::RGB24.is_rgb() && !FourCc::YUYV.is_rgb());
     }
 
     #[test]

@@ -175,6 +175,10 @@ pub struct ServeReport {
     pub bytes_sent: u64,
     /// Frames that viewers were too late for.
     pub frames_dropped: u64,
+    /// Viewers that were given up, so that what slow ones hold fits its budget.
+    pub given_up: u64,
+    /// Bytes of frames that this process holds now.
+    pub held_bytes: u64,
     /// Requests and messages that were refused.
     pub refused: u64,
 }
@@ -188,6 +192,18 @@ pub struct Status {
     pub supervisor_pid: u32,
     /// Seconds since the supervisor started.
     pub uptime_s: u64,
+}
+
+impl Status {
+    /// What the process reports that captures into this area, if it has answered.
+    #[must_use]
+    pub fn capture(&self, area: usize) -> Option<&CaptureReport> {
+        let role = crate::role::Role::Capture { area }.to_string();
+        match &self.children.iter().find(|child| child.role == role)?.report {
+            Some(Report::Capture(report)) => Some(report),
+            _ => None,
+        }
+    }
 }
 
 /// How one child is.

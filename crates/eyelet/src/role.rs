@@ -107,6 +107,15 @@ impl From<stream::Kind> for AreaKind {
 }
 
 impl AreaKind {
+    /// The quality of its JPEG pictures.
+    #[must_use]
+    pub fn quality(self) -> Option<u8> {
+        match self {
+            Self::Jpeg { quality, .. } => Some(quality),
+            Self::Source | Self::Rgba => None,
+        }
+    }
+
     /// Names it as the status does.
     #[must_use]
     pub fn name(self) -> &'static str {

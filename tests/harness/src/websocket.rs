@@ -185,6 +185,15 @@ impl WsClient {
         self.send_raw(&[&head, &payload[..]].concat())
     }
 
+    /// Has the kernel keep little of what is not read, so that the server soon feels it.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn keep_little(&self) -> Result<()> {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&self.stream, 4096)
+            .context("failed to shrink the receive buffer")
+    }
+
     /// Sends bytes as they are, to break the rules.
     ///
     /// # Errors

@@ -90,6 +90,9 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Longest WebSocket message to an app, in bytes; 64 KiB: what is larger is an upload.
     pub message_bytes: usize,
+    /// Frames that slow viewers of one serve process may hold in all, in bytes, beside the newest; 32 MiB: fifty
+    /// different ones of a webcam. Beyond it the viewer that is furthest behind is given up.
+    pub held_bytes: u64,
     /// Time that streams have to end when the program is stopped; 5 s.
     pub stop_timeout: Duration,
     /// Time that a client waits for a place in the app before it gets 503; 5 s.
@@ -106,6 +109,7 @@ impl Default for Limits {
             head_bytes: 32 << 10,
             body_bytes: 1 << 20,
             message_bytes: 64 << 10,
+            held_bytes: 32 << 20,
             stop_timeout: Duration::from_secs(5),
             app_wait: Duration::from_secs(5),
             send_timeout: Duration::from_secs(30),

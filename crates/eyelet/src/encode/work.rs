@@ -11,9 +11,6 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use crate::config::stream::Kind;
 use crate::error::{Error, Result};
 
-/// Red, green, blue and alpha in this order in memory. Source: `V4L2_PIX_FMT_RGBA32`, Linux Media Userspace API.
-pub(super) const RGBA: FourCc = FourCc(*b"AB24");
-
 const BYTES_PER_PIXEL: usize = 4;
 
 /// Makes frames of one kind from frames of any.
@@ -44,7 +41,7 @@ impl Work {
                 let (width, height) = self.take(&frame)?;
                 finish(
                     &frame,
-                    Format { stride: width * 4, ..shape(RGBA, width, height) },
+                    Format { stride: width * 4, ..shape(FourCc::RGBA32, width, height) },
                     &self.pixels,
                 )
             }

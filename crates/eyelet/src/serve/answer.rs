@@ -15,6 +15,11 @@ pub(crate) fn plain(status: StatusCode, text: &str) -> Answer {
     whole(status, "text/plain; charset=utf-8", Bytes::from(format!("{text}\n")))
 }
 
+/// Answers whoever asks for what is not there.
+pub(crate) fn not_found() -> Answer {
+    plain(StatusCode::NOT_FOUND, "there is nothing at this address")
+}
+
 /// Makes an answer that nobody keeps.
 pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));

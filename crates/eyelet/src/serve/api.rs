@@ -24,15 +24,6 @@ fn json_answer(value: &Value) -> Answer {
 }
 
 fn describe(server: &Server, status: &Status) -> Value {
-    let captures: Vec<Option<&CaptureReport>> = status
-        .children
-        .iter()
-        .filter(|child| child.role.starts_with("capture"))
-        .map(|child| match &child.report {
-            Some(Report::Capture(report)) => Some(report),
-            _ => None,
-        })
-        .collect();
     let serves: Vec<&ServeReport> = status
         .children
         .iter()
@@ -45,9 +36,7 @@ fn describe(server: &Server, status: &Status) -> Value {
     let places = || server.feeds.iter().map(|feed| &feed.place);
     let sources: Vec<Value> = places()
         .filter(|place| place.of.is_none())
-        .map(|AreaPlace { id, name, .. }| {
-            source(*id, name, captures.get(*id).copied().flatten(), viewers(*id))
-        })
+        .map(|AreaPlace { id, name, .. }| source(*id, name, status.capture(*id), viewers(*id)))
         .collect();
     let streams: Vec<Value> = places()
         .filter(|place| place.of.is_some())
@@ -65,6 +54,8 @@ fn describe(server: &Server, status: &Status) -> Value {
         "frames_sent": serves.iter().map(|serve| serve.frames_sent).sum::<u64>(),
         "bytes_sent": serves.iter().map(|serve| serve.bytes_sent).sum::<u64>(),
         "frames_dropped": serves.iter().map(|serve| serve.frames_dropped).sum::<u64>(),
+        "given_up": serves.iter().map(|serve| serve.given_up).sum::<u64>(),
+        "held_bytes": serves.iter().map(|serve| serve.held_bytes).sum::<u64>(),
         "refused": serves.iter().map(|serve| serve.refused).sum::<u64>(),
         "processes": processes,
     })

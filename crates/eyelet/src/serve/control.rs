@@ -79,6 +79,8 @@ fn report(server: &Server) -> ServeReport {
         frames_sent: counters.frames_sent.get(),
         bytes_sent: counters.bytes_sent.get(),
         frames_dropped: counters.frames_dropped.get(),
+        given_up: server.held.given_up(),
+        held_bytes: server.held.bytes(),
         refused: counters.refused.get(),
     }
 }

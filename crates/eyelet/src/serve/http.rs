@@ -22,18 +22,26 @@ use crate::app;
 use crate::serve::accept::Weight;
 use crate::serve::answer::{self, Answer, plain};
 use crate::serve::routes;
+use crate::serve::viewer::{self, WantedFrames, WantedPictures};
 use crate::serve::websocket::Upgrade;
-use crate::serve::{Server, tcp, viewer};
+use crate::serve::{Server, tcp};
 
 /// Who takes a socket over, and what it needs.
 #[derive(Debug)]
 pub(crate) enum Takeover {
     /// A viewer's WebSocket.
-    Viewer {
+    WebSocket {
         /// Its handshake.
         upgrade: Upgrade,
-        /// The stream that it gets if it speaks no subprotocol.
-        bare_stream: u32,
+        /// What it gets if it speaks no subprotocol.
+        wanted: WantedFrames,
+    },
+    /// A viewer's endless answer.
+    Multipart {
+        /// What it gets.
+        wanted: Box<WantedPictures>,
+        /// Only the answer's head is asked for.
+        is_head: bool,
     },
     /// A request for the user's app.
     App(Box<app::Request>),
@@ -66,10 +74,35 @@ pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream, weight: We
     let _counted = Counted::new(Rc::clone(&server));
     let weight = Rc::new(weight);
     tcp::prepare(&stream);
+    // Each part has its own box, so that a viewer does not keep the room that HTTP needed.
+    let Some(taken) = Box::pin(until_taken(&server, stream, &weight)).await else { return };
+    let Taken { takeover, stream, read_ahead } = taken;
+    match takeover {
+        Takeover::WebSocket { upgrade, wanted } => {
+            Box::pin(viewer::run_websocket(server, stream, read_ahead, upgrade, wanted)).await;
+        }
+        Takeover::Multipart { wanted, is_head } => {
+            Box::pin(viewer::run_multipart(server, stream, *wanted, is_head)).await;
+        }
+        Takeover::App(request) => {
+            Box::pin(app::run(server, stream, read_ahead, *request)).await;
+        }
+    }
+}
+
+/// A socket that is no longer hyper's.
+struct Taken {
+    takeover: Takeover,
+    stream: TcpStream,
+    read_ahead: BytesMut,
+}
+
+/// Answers requests until one takes the socket over; none when the connection has ended.
+async fn until_taken(server: &Rc<Server>, stream: TcpStream, weight: &Rc<Weight>) -> Option<Taken> {
     let slot = Slot::default();
     let peer = stream.peer_addr().ok();
     let service = {
-        let (server, slot, weight) = (Rc::clone(&server), Rc::clone(&slot), Rc::clone(&weight));
+        let (server, slot, weight) = (Rc::clone(server), Rc::clone(&slot), Rc::clone(weight));
         service_fn(move |request: Request<Incoming>| -> Answering {
             let (server, slot, weight) = (Rc::clone(&server), Rc::clone(&slot), Rc::clone(&weight));
             Box::pin(async move {
@@ -98,17 +131,13 @@ pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream, weight: We
         }
     };
     let Some(takeover) = taken else {
-        return finish(connection).await;
+        finish(connection).await;
+        return None;
     };
     weight.burden();
     let parts = connection.into_parts();
     let (stream, read_ahead) = (parts.io.into_inner(), BytesMut::from(&parts.read_buf[..]));
-    match takeover {
-        Takeover::Viewer { upgrade, bare_stream } => {
-            viewer::run(server, stream, read_ahead, &upgrade, bare_stream).await;
-        }
-        Takeover::App(request) => app::run(server, stream, read_ahead, *request).await,
-    }
+    Some(Taken { takeover, stream, read_ahead })
 }
 
 /// Lets an answer that is under way end, and takes no further request.

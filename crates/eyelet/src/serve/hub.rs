@@ -1,21 +1,27 @@
 //! The areas inside a serve process: subscribed to while somebody watches, the newest frame of each for all viewers.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use eyelet_area::{Event, Frame, State, Subscriber};
+use eyelet_area::{Event, Format, Frame, State, Subscriber};
 use tokio::sync::{Notify, watch};
 
 use crate::error::{Error, Result};
 use crate::role::AreaPlace;
+use crate::serve::held::Held;
 use crate::serve::readiness;
+use crate::serve::wrapping::{Envelope, Wrapping};
 
 /// Pause before an area is connected to again after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 /// The same after its owner has gone: an owner that sends everybody away must not be asked without end.
 const PAUSE_AFTER_END: Duration = Duration::from_millis(10);
+
+/// Viewers that are sent a frame before others have their turn: half a millisecond or so.
+const BATCH: usize = 64;
 
 /// What is newest in an area.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +34,16 @@ pub(crate) struct Newest {
     pub(crate) published: u64,
 }
 
+/// A viewer as the feed sees it: offered whatever is newest, it takes it if it can, and never makes others wait.
+pub(crate) trait Outlet {
+    /// Something is newest that was not before.
+    fn offer(&self);
+    /// When the frame was captured that it is in the middle of, of any feed.
+    fn holds_since(&self) -> Option<eyelet_area::MonotonicNs>;
+    /// Ends the viewer at once: what it holds is needed.
+    fn give_up(&self);
+}
+
 /// One area as this process follows it.
 #[derive(Debug)]
 pub(crate) struct Feed {
@@ -35,26 +51,66 @@ pub(crate) struct Feed {
     newest: watch::Sender<Newest>,
     watching: Cell<usize>,
     demand_changed: Notify,
+    outlets: Outlets,
+    held: Rc<Held>,
+    wrapping: RefCell<Wrapping>,
+    shape: Cell<Option<(Format, Duration)>>,
+}
+
+#[derive(Default)]
+struct Outlets {
+    by_key: RefCell<BTreeMap<u64, Weak<dyn Outlet>>>,
+    last_key: Cell<u64>,
 }
 
 /// Somebody who wants frames; dropping it ends the demand.
 #[derive(Debug)]
+struct Demand(Rc<Feed>);
+
+/// Somebody who waits for frames.
+#[derive(Debug)]
 pub(crate) struct Watching {
-    feed: Rc<Feed>,
+    demand: Demand,
     newest: watch::Receiver<Newest>,
 }
 
+/// A viewer's place in a feed: it is offered what is newest until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    demand: Demand,
+    key: u64,
+}
+
 impl Feed {
-    pub(crate) fn new(place: AreaPlace) -> Self {
-        let newest = watch::Sender::new(Newest::default());
-        Self { place, newest, watching: Cell::new(0), demand_changed: Notify::new() }
+    pub(crate) fn new(place: AreaPlace, held: Rc<Held>) -> Self {
+        Self {
+            place,
+            newest: watch::Sender::new(Newest::default()),
+            watching: Cell::new(0),
+            demand_changed: Notify::new(),
+            outlets: Outlets::default(),
+            held,
+            wrapping: RefCell::default(),
+            shape: Cell::new(None),
+        }
     }
 
     /// Begins to watch: from the first watcher on frames come, the newest at once.
     pub(crate) fn watch(self: &Rc<Self>) -> Watching {
-        self.watching.set(self.watching.get() + 1);
-        self.demand_changed.notify_one();
-        Watching { feed: Rc::clone(self), newest: self.newest.subscribe() }
+        Watching { demand: Demand::new(self), newest: self.newest.subscribe() }
+    }
+
+    /// Lets a viewer in: from now on it is offered what is newest.
+    pub(crate) fn join(self: &Rc<Self>, outlet: Weak<dyn Outlet>) -> Joined {
+        let key = self.outlets.last_key.get() + 1;
+        self.outlets.last_key.set(key);
+        self.outlets.by_key.borrow_mut().insert(key, outlet);
+        Joined { demand: Demand::new(self), key }
+    }
+
+    /// The area's id, as clients call it.
+    pub(crate) fn id(&self) -> u32 {
+        u32::try_from(self.place.id).unwrap_or(u32::MAX)
     }
 
     /// Counts those who watch.
@@ -62,12 +118,17 @@ impl Feed {
         self.watching.get()
     }
 
+    /// Shape of the last frame that this process saw, and the time from frame to frame.
+    pub(crate) fn shape(&self) -> Option<(Format, Duration)> {
+        self.shape.get()
+    }
+
     /// Stays subscribed for ever.
     pub(super) async fn follow(self: Rc<Self>) {
         loop {
             if let Err(e) = self.subscribe().await {
                 log::warn!("area={} {e}", self.place.name);
-                self.lose(&e.to_string());
+                self.lose(&e.to_string()).await;
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
             }
         }
@@ -88,6 +149,7 @@ impl Feed {
             } else if self.watching() == 0 && (has_credit || self.newest.borrow().frame.is_some()) {
                 // Also one that came as the last watcher left: it must not wait for the next, and grow old.
                 self.newest.send_if_modified(|newest| newest.frame.take().is_some());
+                self.wrapping.take();
                 return Ok(());
             }
             tokio::select! {
@@ -96,11 +158,11 @@ impl Feed {
                     match ready.get_inner_mut().0.try_receive()? {
                         Some(Event::Frame { frame, missed }) => {
                             has_credit = false;
-                            self.take(frame, missed);
+                            self.take(frame, missed).await;
                         }
-                        Some(Event::State(state)) => self.set_state(state),
+                        Some(Event::State(state)) => self.set_state(state).await,
                         Some(Event::Closed) => {
-                            self.lose("the capture process is starting again");
+                            self.lose("the process that makes this stream is starting again").await;
                             tokio::time::sleep(PAUSE_AFTER_END).await;
                             return Ok(());
                         }
@@ -112,15 +174,20 @@ impl Feed {
         }
     }
 
-    fn take(&self, frame: Frame, missed: u64) {
+    async fn take(&self, frame: Frame, missed: u64) {
+        let frame = Arc::new(frame);
+        self.shape.set(Some((frame.info().format, frame.info().interval)));
+        self.held.add(&frame);
         self.newest.send_modify(|newest| {
-            newest.frame = Some(Arc::new(frame));
+            newest.frame = Some(Arc::clone(&frame));
             newest.published += 1 + missed;
         });
+        self.fan_out().await;
+        self.keep_within_budget(&frame);
     }
 
-    fn set_state(&self, state: State) {
-        self.newest.send_if_modified(|newest| {
+    async fn set_state(&self, state: State) {
+        let has_changed = self.newest.send_if_modified(|newest| {
             if newest.state == state {
                 return false;
             }
@@ -130,10 +197,69 @@ impl Feed {
             newest.state = state;
             true
         });
+        if has_changed {
+            self.fan_out().await;
+        }
     }
 
-    fn lose(&self, why: &str) {
-        self.set_state(State::NoSignal { why: why.to_owned() });
+    async fn lose(&self, why: &str) {
+        self.set_state(State::NoSignal { why: why.to_owned() }).await;
+    }
+
+    /// Offers what is newest to every viewer.
+    ///
+    /// The viewers send by themselves, here and now: waking a task for each would cost more than a small frame. What is
+    /// newest is asked by each viewer when it is its turn.
+    async fn fan_out(&self) {
+        let mut next = 0;
+        loop {
+            let batch = self.outlets.batch(next);
+            let Some((last, _)) = batch.last() else { return };
+            next = last + 1;
+            let is_last = batch.len() < BATCH;
+            for (_, outlet) in batch {
+                if let Some(outlet) = outlet.upgrade() {
+                    outlet.offer();
+                }
+            }
+            if is_last {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Gives up the viewers that are furthest behind until the frames that slow viewers hold fit their budget.
+    fn keep_within_budget(&self, newest: &Arc<Frame>) {
+        while self.held.exceeds_budget(newest) {
+            let outlets = self.outlets.batch_of_all();
+            let oldest = outlets.iter().filter_map(|outlet| Some((outlet.holds_since()?, outlet)));
+            let newest_captured = newest.info().captured_at;
+            let oldest = oldest
+                .filter(|(since, _)| *since < newest_captured)
+                .min_by_key(|(since, _)| *since);
+            // The others belong to another feed, which looks for itself.
+            let Some((_, outlet)) = oldest else { return };
+            outlet.give_up();
+            self.held.count_given_up();
+        }
+    }
+}
+
+impl Outlets {
+    fn batch(&self, from: u64) -> Vec<(u64, Weak<dyn Outlet>)> {
+        let by_key = self.by_key.borrow();
+        by_key.range(from..).take(BATCH).map(|(key, outlet)| (*key, Weak::clone(outlet))).collect()
+    }
+
+    fn batch_of_all(&self) -> Vec<Rc<dyn Outlet>> {
+        self.by_key.borrow().values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl std::fmt::Debug for Outlets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outlets").field("len", &self.by_key.borrow().len()).finish_non_exhaustive()
     }
 }
 
@@ -158,20 +284,63 @@ impl Watching {
 
     /// Waits for the first frame, or for the reason why there is none, at most so long.
     pub(crate) async fn first(&mut self, patience: Duration) -> Newest {
-        let settled = |newest: &Newest| newest.frame.is_some() || !newest.state.why().is_empty();
+        self.first_that(patience, |_| true).await
+    }
+
+    /// Waits for the first frame that will do, or for the reason why there is none, at most so long.
+    pub(crate) async fn first_that(
+        &mut self,
+        patience: Duration,
+        will_do: impl Fn(&Frame) -> bool,
+    ) -> Newest {
+        let settled = |newest: &Newest| match &newest.frame {
+            Some(frame) => will_do(frame),
+            None => !newest.state.why().is_empty(),
+        };
         tokio::time::timeout(patience, self.newest.wait_for(settled)).await.ok();
-        self.newest()
+        let newest = self.newest();
+        // Time is over: one that will not do is none.
+        Newest { frame: newest.frame.filter(|frame| will_do(frame)), ..newest }
     }
 
     /// The area that is watched.
-    pub(crate) fn place(&self) -> &AreaPlace {
-        &self.feed.place
+    pub(crate) fn feed(&self) -> &Rc<Feed> {
+        &self.demand.0
     }
 }
 
-impl Drop for Watching {
+impl Joined {
+    /// Looks at the newest.
+    pub(crate) fn newest(&self) -> watch::Ref<'_, Newest> {
+        self.demand.0.newest.borrow()
+    }
+
+    /// Gives the frame with all that goes around it in an envelope, made once for all viewers, where that is cheaper
+    /// than to send the parts.
+    pub(crate) fn wrapped(&self, frame: &Arc<Frame>, envelope: Envelope) -> Option<Arc<Frame>> {
+        let feed = &self.demand.0;
+        let viewers = feed.outlets.by_key.borrow().len();
+        feed.wrapping.borrow_mut().get(frame, envelope, viewers, |wrapped| feed.held.add(wrapped))
+    }
+}
+
+impl Drop for Joined {
     fn drop(&mut self) {
-        self.feed.watching.set(self.feed.watching.get().saturating_sub(1));
-        self.feed.demand_changed.notify_one();
+        self.demand.0.outlets.by_key.borrow_mut().remove(&self.key);
+    }
+}
+
+impl Demand {
+    fn new(feed: &Rc<Feed>) -> Self {
+        feed.watching.set(feed.watching.get() + 1);
+        feed.demand_changed.notify_one();
+        Self(Rc::clone(feed))
+    }
+}
+
+impl Drop for Demand {
+    fn drop(&mut self) {
+        self.0.watching.set(self.0.watching.get().saturating_sub(1));
+        self.0.demand_changed.notify_one();
     }
 }

@@ -3,23 +3,26 @@
 //! Pings and closes are answered here. What waits to be sent is bounded: one pong, a handful of texts, one frame.
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use eyelet_area::Frame;
+use eyelet_area::{Frame, MonotonicNs};
 use eyelet_wire::websocket::{Decoder, Message, Opcode, Role, close_payload, header};
 use rustix::net::Shutdown;
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
 use crate::serve::sending::Sending;
+use crate::serve::{input, tcp};
 
 /// Texts that may wait for a viewer that does not read; more is a flood of questions.
 const MAX_WAITING: usize = 64;
-/// Bytes read at a time; viewers send small texts.
-const READ_LEN: usize = 4096;
 /// After a close frame the other side has so long to answer before the connection is cut.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -48,15 +51,16 @@ pub(crate) struct Link {
     waiting: VecDeque<Vec<u8>>,
     pong: Option<Vec<u8>>,
     end: End,
+    is_aborted: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum End {
     Open,
     /// A close frame is to be sent when nothing else is being sent.
     Closing(Vec<u8>),
     /// It is sent; the other side may answer until then.
-    Lingering(tokio::time::Instant),
+    Lingering(Pin<Box<Sleep>>),
 }
 
 impl Link {
@@ -71,6 +75,7 @@ impl Link {
             waiting: VecDeque::new(),
             pong: None,
             end: End::Open,
+            is_aborted: false,
         }
     }
 
@@ -97,8 +102,11 @@ impl Link {
 
     /// Tells whether a frame may be begun now.
     pub(crate) fn is_idle(&self) -> bool {
+        if self.is_aborted {
+            return false;
+        }
         let nothing_waits = self.waiting.is_empty() && self.pong.is_none();
-        !self.sending.is_active() && nothing_waits && self.end == End::Open
+        !self.sending.is_active() && nothing_waits && matches!(self.end, End::Open)
     }
 
     /// Begins to send a part of a frame as one message, behind `prefix`; [`Heard::Sent`] tells its end.
@@ -117,8 +125,14 @@ impl Link {
         let ws_len = ws.as_ref().len();
         head[..ws_len].copy_from_slice(ws.as_ref());
         head[ws_len..ws_len + prefix.len()].copy_from_slice(prefix);
-        self.sending.begin_frame(&head[..ws_len + prefix.len()], frame, part);
+        self.sending.begin_frame(&head[..ws_len + prefix.len()], frame, part, &[]);
         self.is_awaited = true;
+    }
+
+    /// Begins to send a frame that is wrapped in its message already. Call it only when [`is_idle`](Self::is_idle).
+    pub(crate) fn send_wrapped(&mut self, wrapped: Arc<Frame>) {
+        let all = 0..wrapped.info().len;
+        self.sending.begin_frame(&[], wrapped, all, &[]);
     }
 
     /// Begins to send one message; [`Heard::Sent`] tells its end. Call it only when [`is_idle`](Self::is_idle).
@@ -129,9 +143,40 @@ impl Link {
 
     /// Begins to end the connection: what is being sent is finished, then the close frame goes.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
-        if self.end == End::Open {
+        if matches!(self.end, End::Open) {
             self.end = End::Closing(message(Opcode::Close, &close_payload(code, reason)));
             self.waiting.clear();
+        }
+    }
+
+    /// When the frame was captured that it is in the middle of.
+    pub(crate) fn holds_since(&self) -> Option<MonotonicNs> {
+        self.sending.holds_since()
+    }
+
+    /// Lets go of what is being sent, and of the connection: nothing can be said in the middle of a message.
+    pub(crate) fn abort(&mut self) {
+        tcp::forget_unsent(&self.stream);
+        self.sending = Sending::default();
+        self.is_aborted = true;
+    }
+
+    /// Sends what the socket takes now of what is begun and of what waits; true when nothing is left.
+    ///
+    /// When something is left, somebody has to [`poll`](Self::poll).
+    ///
+    /// # Errors
+    /// When the socket fails; the next [`poll`](Self::poll) says so again.
+    pub(crate) fn push(&mut self) -> io::Result<bool> {
+        loop {
+            self.begin_waiting()?;
+            if !self.sending.is_active() {
+                return Ok(true);
+            }
+            if !self.sending.attempt(&self.stream)? {
+                return Ok(false);
+            }
+            self.is_awaited = false;
         }
     }
 
@@ -140,28 +185,45 @@ impl Link {
     /// # Errors
     /// When the socket fails; the connection is over then.
     pub(crate) async fn next(&mut self) -> io::Result<Heard> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// The same for who waits for more than this.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Heard>> {
+        let mut reads = 0;
         loop {
+            if self.is_aborted {
+                return Poll::Ready(Ok(Heard::Closed));
+            }
             if let Some(heard) = self.hear() {
-                return Ok(heard);
+                return Poll::Ready(Ok(heard));
             }
             self.begin_waiting()?;
-            let lingering = match self.end {
-                End::Lingering(until) => Some(until),
-                _ => None,
-            };
-            tokio::select! {
-                read = read_some(&self.stream, &mut self.input) => {
-                    if read? == 0 {
-                        return Ok(Heard::Closed);
-                    }
-                }
-                sent = self.sending.drive(&self.stream), if self.sending.is_active() => {
-                    sent?;
-                    let is_awaited = std::mem::take(&mut self.is_awaited);
-                    return Ok(if is_awaited { Heard::Sent } else { Heard::Idle });
-                }
-                () = sleep_until(lingering), if lingering.is_some() => return Ok(Heard::Closed),
+            if self.sending.is_active() && self.sending.poll(cx, &self.stream)?.is_ready() {
+                let is_awaited = std::mem::take(&mut self.is_awaited);
+                return Poll::Ready(Ok(if is_awaited { Heard::Sent } else { Heard::Idle }));
             }
+            if reads == input::READS_AT_A_TIME {
+                // A flood must not keep out all others.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            reads += 1;
+            let input = &mut self.input;
+            match input::poll_read(cx, &self.stream, |bytes| input.extend_from_slice(bytes))? {
+                Poll::Ready(0) => return Poll::Ready(Ok(Heard::Closed)),
+                Poll::Ready(_) => continue,
+                Poll::Pending => {}
+            }
+            if let End::Lingering(patience) = &mut self.end
+                && patience.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Ok(Heard::Closed));
+            }
+            return Poll::Pending;
         }
     }
 
@@ -183,12 +245,12 @@ impl Link {
                     self.end = End::Closing(message(Opcode::Close, &payload));
                     self.waiting.clear();
                 }
-                Ok(Some(other)) if self.end == End::Open => return Some(Heard::Message(other)),
+                Ok(Some(other)) if matches!(self.end, End::Open) => {
+                    return Some(Heard::Message(other));
+                }
                 Ok(Some(_)) => {}
                 Err(violation) => {
-                    if self.end == End::Open {
-                        self.close(violation.close_code(), &violation.to_string());
-                    }
+                    self.close(violation.close_code(), &violation.to_string());
                     // Nothing more can be understood.
                     self.input.clear();
                     return None;
@@ -212,7 +274,7 @@ impl Link {
             if close.is_empty() {
                 // The close frame is out: no more from our side.
                 rustix::net::shutdown(&self.stream, Shutdown::Write)?;
-                self.end = End::Lingering(tokio::time::Instant::now() + CLOSE_PATIENCE);
+                self.end = End::Lingering(Box::pin(tokio::time::sleep(CLOSE_PATIENCE)));
             } else {
                 self.sending.begin(&std::mem::take(close));
             }
@@ -223,24 +285,4 @@ impl Link {
 
 fn message(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     [header(opcode, payload.len() as u64, None).as_ref(), payload].concat()
-}
-
-async fn read_some(stream: &TcpStream, input: &mut BytesMut) -> io::Result<usize> {
-    loop {
-        stream.readable().await?;
-        // Waiting for a socket that is always readable does not give way by itself: a flood would keep out all others.
-        tokio::task::yield_now().await;
-        input.reserve(READ_LEN);
-        match stream.try_read_buf(input) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            other => return other,
-        }
-    }
-}
-
-async fn sleep_until(until: Option<tokio::time::Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
-    }
 }

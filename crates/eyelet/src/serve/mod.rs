@@ -7,18 +7,25 @@ mod accept;
 pub(crate) mod answer;
 mod api;
 mod control;
+mod familiar;
+mod held;
 mod http;
 mod hub;
+mod input;
 pub(crate) mod link;
+mod multipart;
 pub(crate) mod outstanding;
+mod query;
 mod readiness;
 mod routes;
 pub(crate) mod sending;
 mod site;
 mod snapshot;
+mod streams;
 pub(crate) mod tcp;
 mod viewer;
 pub(crate) mod websocket;
+mod wrapping;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -32,7 +39,8 @@ use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::role::{AreaPlace, Born};
 use control::Line;
-pub(crate) use hub::{Feed, Newest, Watching};
+use held::Held;
+pub(crate) use hub::{Feed, Joined, Newest, Outlet, Watching};
 
 /// What all connections of a serve process share.
 #[derive(Debug)]
@@ -43,6 +51,10 @@ pub(crate) struct Server {
     pub(crate) counters: Counters,
     load: accept::Load,
     line: Line,
+    /// Frames that slow viewers hold.
+    held: Rc<Held>,
+    /// Who is watching `/stream`.
+    clients: familiar::Clients,
     snapshots: snapshot::Maker,
     /// Becomes true when the process is to stop.
     stop: watch::Receiver<bool>,
@@ -71,6 +83,13 @@ impl Server {
         stop.wait_for(|stop| *stop).await.ok();
     }
 
+    /// Counts a frame that is begun for a viewer, and those that it did not get before.
+    pub(crate) fn count_frame(&self, bytes: u64, dropped: u64) {
+        count(&self.counters.frames_dropped, dropped);
+        count(&self.counters.frames_sent, 1);
+        count(&self.counters.bytes_sent, bytes);
+    }
+
     /// Finds an area by its id.
     pub(crate) fn feed(&self, id: u32) -> Option<&Rc<Feed>> {
         self.feeds.get(usize::try_from(id).ok()?)
@@ -95,7 +114,9 @@ pub fn run(born: Born) -> Result<()> {
 async fn serve(born: Born) -> Result<()> {
     let Born { boot, control, sockets } = born;
     let (stop_sender, stop) = watch::channel(false);
-    let feeds = boot.areas.into_iter().map(|area: AreaPlace| Rc::new(Feed::new(area)));
+    let held = Rc::new(Held::new(boot.config.limits.held_bytes));
+    let feed = |area: AreaPlace| Rc::new(Feed::new(area, Rc::clone(&held)));
+    let feeds = boot.areas.into_iter().map(feed);
     let app = boot
         .config
         .app
@@ -109,6 +130,8 @@ async fn serve(born: Born) -> Result<()> {
         counters: Counters::default(),
         load: accept::Load::new(boot.config.serve_processes),
         line: Line::new(control)?,
+        held: Rc::clone(&held),
+        clients: familiar::Clients::default(),
         snapshots: snapshot::Maker::default(),
         stop,
     });

@@ -5,23 +5,29 @@ use std::rc::Rc;
 
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode, Version};
 
 use crate::app;
-use crate::serve::answer::{Answer, plain};
+use crate::serve::answer::{Answer, not_found, plain};
 use crate::serve::http::{Slot, Takeover, never};
-use crate::serve::{Server, api, count, site, snapshot, websocket};
+use crate::serve::multipart::Style;
+use crate::serve::query::Query;
+use crate::serve::{
+    Feed, Server, api, count, familiar, site, snapshot, streams, viewer, websocket,
+};
 
 /// Answers a request, or hands the socket over.
 ///
-/// Everything below `/-/` is Eyelet's own, always. The rest belongs to the app where there is one, else to the built-in site.
+/// Everything below `/-/` is Eyelet's own, always. The rest belongs to the app where there is one, else to the built-in
+/// site and to the addresses that clients of other servers know.
 pub(crate) async fn answer(
     server: &Rc<Server>,
     request: Request<Incoming>,
     peer: Option<SocketAddr>,
     slot: &Slot,
 ) -> Answer {
-    let answer = route(server, request, peer, slot).await;
+    let answer = route(server, request, peer, slot).await.unwrap_or_else(|answer| *answer);
     if answer.status().is_client_error() || answer.status().is_server_error() {
         count(&server.counters.refused, 1);
     }
@@ -33,36 +39,69 @@ async fn route(
     request: Request<Incoming>,
     peer: Option<SocketAddr>,
     slot: &Slot,
-) -> Answer {
-    let path = request.uri().path().to_owned();
-    if let Some(own) = path.strip_prefix("/-/") {
-        return match own {
-            "ws" => watch(server, request, slot).await,
-            _ => get(server, own, &request).await,
-        };
+) -> Result<Answer, Box<Answer>> {
+    let is_own = request.uri().path().starts_with("/-/");
+    if !is_own && server.app.is_some() {
+        let request = app::Request::read(request, peer, &server.limits).await?;
+        return Ok(hand_over(slot, Takeover::App(Box::new(request))).await);
     }
-    if server.app.is_some() {
-        return match app::Request::read(request, peer, &server.limits).await {
-            Ok(request) => hand_over(slot, Takeover::App(Box::new(request))).await,
-            Err(answer) => *answer,
-        };
-    }
-    match only_get(&request) {
-        Ok(()) => {
-            let known = request.headers().get(header::IF_NONE_MATCH);
-            site::page(&path, known).unwrap_or_else(not_found)
+    let (head, _) = request.into_parts();
+    let Some(own) = head.uri.path().strip_prefix("/-/") else {
+        only_get(&head)?;
+        if let Some(answer) = familiar::answer(server, &head, slot).await {
+            return answer;
         }
-        Err(answer) => *answer,
+        let known = head.headers.get(header::IF_NONE_MATCH);
+        return Ok(site::page(head.uri.path(), known).unwrap_or_else(not_found));
+    };
+    if own == "ws" {
+        return watch(server, &head, slot).await;
+    }
+    only_get(&head)?;
+    let query = Query::new(head.uri.query());
+    match own {
+        "healthz" => Ok(plain(StatusCode::OK, "ok")),
+        "api/status" => Ok(api::status(server).await),
+        "snapshot.png" => snapshot::png(wanted_stream(server, query)?, server).await,
+        "snapshot.jpg" => snapshot::jpeg(wanted_stream(server, query)?, server, query).await,
+        "frame" => snapshot::raw(in_wanted_format(server, query)?, query).await,
+        "stream.mjpg" => {
+            let style = Style { is_advanced: query.is_on("advance"), ..Style::default() };
+            let feed = wanted_jpeg(server, query)?;
+            stream(feed, query, style, None, &head, slot).await
+        }
+        own => {
+            let known = head.headers.get(header::IF_NONE_MATCH);
+            Ok(site::file(own, known).unwrap_or_else(not_found))
+        }
     }
 }
 
-async fn watch(server: &Server, request: Request<Incoming>, slot: &Slot) -> Answer {
-    let (head, _) = request.into_parts();
-    let Some(bare_stream) = wanted_stream(server, head.uri.query()) else { return no_stream() };
-    match websocket::check(&head) {
-        Ok(upgrade) => hand_over(slot, Takeover::Viewer { upgrade, bare_stream }).await,
-        Err(answer) => *answer,
-    }
+/// A WebSocket: bare frames of the stream that the address names, or `eyelet.v1`.
+async fn watch(server: &Server, head: &Parts, slot: &Slot) -> Result<Answer, Box<Answer>> {
+    let query = Query::new(head.uri.query());
+    let feed = Rc::clone(in_wanted_format(server, query)?);
+    let least = query.least_interval()?;
+    let upgrade = websocket::check(head)?;
+    let wanted = viewer::WantedFrames { feed, least };
+    Ok(hand_over(slot, Takeover::WebSocket { upgrade, wanted }).await)
+}
+
+/// An endless answer of JPEG pictures.
+pub(crate) async fn stream(
+    feed: &Rc<Feed>,
+    query: Query<'_>,
+    style: Style,
+    client: Option<Rc<familiar::Client>>,
+    head: &Parts,
+    slot: &Slot,
+) -> Result<Answer, Box<Answer>> {
+    let least = query.least_interval()?;
+    let is_http_1_1 = head.version >= Version::HTTP_11;
+    let wanted =
+        viewer::WantedPictures { feed: Rc::clone(feed), least, style, client, is_http_1_1 };
+    let is_head = head.method == Method::HEAD;
+    Ok(hand_over(slot, Takeover::Multipart { wanted: Box::new(wanted), is_head }).await)
 }
 
 async fn hand_over(slot: &Slot, takeover: Takeover) -> Answer {
@@ -70,22 +109,8 @@ async fn hand_over(slot: &Slot, takeover: Takeover) -> Answer {
     never().await
 }
 
-async fn get(server: &Rc<Server>, own: &str, request: &Request<Incoming>) -> Answer {
-    if let Err(answer) = only_get(request) {
-        return *answer;
-    }
-    match own {
-        "healthz" => plain(StatusCode::OK, "ok"),
-        "api/status" => api::status(server).await,
-        "snapshot.png" => snapshot::png(server, request.uri().query()).await,
-        own => {
-            site::file(own, request.headers().get(header::IF_NONE_MATCH)).unwrap_or_else(not_found)
-        }
-    }
-}
-
-fn only_get(request: &Request<Incoming>) -> Result<(), Box<Answer>> {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+fn only_get(head: &Parts) -> Result<(), Box<Answer>> {
+    if matches!(head.method, Method::GET | Method::HEAD) {
         return Ok(());
     }
     let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
@@ -93,18 +118,30 @@ fn only_get(request: &Request<Incoming>) -> Result<(), Box<Answer>> {
     Err(Box::new(answer))
 }
 
-/// Reads `?stream=ID`, by default the first; `None` if there is no such stream.
-pub(crate) fn wanted_stream(server: &Server, query: Option<&str>) -> Option<u32> {
-    let mut parts = query.unwrap_or("").split('&');
-    let wanted = parts.find_map(|part| part.strip_prefix("stream=")).unwrap_or("0");
-    wanted.parse().ok().filter(|id| server.feed(*id).is_some())
+/// Finds the stream of `?stream=`, a name or an id; by default the first.
+fn wanted_stream<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<Feed>, Box<Answer>> {
+    let word = query.get("stream").unwrap_or("0".into());
+    streams::by_word(server, &word).ok_or_else(|| {
+        let names: Vec<&str> = server.feeds.iter().map(|feed| feed.place.name.as_str()).collect();
+        let text = format!("there is no such stream; there is {}", names.join(", "));
+        Box::new(plain(StatusCode::NOT_FOUND, &text))
+    })
 }
 
-/// Answers whoever asks for a stream that is not there.
-pub(crate) fn no_stream() -> Answer {
-    plain(StatusCode::NOT_FOUND, "there is no such stream")
+/// The same in the format of `?format=`.
+fn in_wanted_format<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<Feed>, Box<Answer>> {
+    let feed = wanted_stream(server, query)?;
+    let wanted: Vec<String> = query.get("format").into_iter().map(String::from).collect();
+    streams::in_format(server, feed, &wanted).ok_or_else(|| {
+        let text = "the stream cannot be had in that format";
+        Box::new(plain(StatusCode::NOT_FOUND, text))
+    })
 }
 
-fn not_found() -> Answer {
-    plain(StatusCode::NOT_FOUND, "there is nothing at this address")
+/// The same as JPEG, about as wide as `?width=`.
+fn wanted_jpeg<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<Feed>, Box<Answer>> {
+    let width = query.number("width", 1.0..=snapshot::MAX_WIDTH)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+    let width = width.map(|width| width as u32);
+    Ok(streams::as_jpeg(server, wanted_stream(server, query)?, width))
 }

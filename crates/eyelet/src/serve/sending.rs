@@ -1,14 +1,17 @@
-//! One message on its way: some bytes, then a frame's own pages.
+//! One message on its way: some bytes, a frame's own pages, some bytes.
 //!
-//! The one place that writes to a viewer's socket. The head goes with `MSG_MORE`, so that it shares a segment with the
-//! payload; the payload goes by `sendfile(2)` from the sealed memfd: no copy in user space, whoever else is sent the same.
+//! The one place that writes pictures to a viewer's socket, whatever kind of stream it is. The head goes with `MSG_MORE`,
+//! so that it shares a segment with the payload; the payload goes by `sendfile(2)` from the sealed memfd: no copy in
+//! user space, whoever else is sent the same. A socket that refuses that (one that must be encrypted in user space
+//! would) gets its bytes by plain `send(2)`.
 
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use eyelet_area::Frame;
+use eyelet_area::{Frame, MonotonicNs};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use tokio::io::Interest;
@@ -20,13 +23,25 @@ pub(crate) struct Sending {
     head: Vec<u8>,
     head_sent: usize,
     payload: Option<Payload>,
+    tail: &'static [u8],
     is_active: bool,
+    way: Way,
 }
 
 #[derive(Debug)]
 struct Payload {
     frame: Arc<Frame>,
     left: Range<u64>,
+}
+
+/// How the payload gets from the memfd into the socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Way {
+    /// The kernel takes the memfd's pages.
+    #[default]
+    Pages,
+    /// The kernel copies what we have mapped.
+    Copy,
 }
 
 impl Sending {
@@ -37,14 +52,22 @@ impl Sending {
         self.head.extend_from_slice(bytes);
         self.head_sent = 0;
         self.payload = None;
+        self.tail = &[];
         self.is_active = true;
     }
 
-    /// Begins with a head and a part of a frame, which must lie inside it.
-    pub(crate) fn begin_frame(&mut self, head: &[u8], frame: Arc<Frame>, part: Range<u64>) {
+    /// Begins with a head, a part of a frame, which must lie inside it, and a tail.
+    pub(crate) fn begin_frame(
+        &mut self,
+        head: &[u8],
+        frame: Arc<Frame>,
+        part: Range<u64>,
+        tail: &'static [u8],
+    ) {
         self.begin(head);
         debug_assert!(part.end <= frame.info().len);
         self.payload = (!part.is_empty()).then_some(Payload { frame, left: part });
+        self.tail = tail;
     }
 
     /// Tells whether something is left to send.
@@ -52,54 +75,178 @@ impl Sending {
         self.is_active
     }
 
-    /// Sends until all is in the kernel's hands. May be dropped and called again: it goes on where it was.
-    pub(crate) async fn drive(&mut self, stream: &TcpStream) -> io::Result<()> {
-        while self.is_active {
-            stream.writable().await?;
-            match stream.try_io(Interest::WRITABLE, || self.progress(stream)) {
-                Ok(()) => self.is_active = false,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Err(e),
-            }
+    /// When the frame was captured that it is in the middle of: its pages stay for it.
+    pub(crate) fn holds_since(&self) -> Option<MonotonicNs> {
+        self.payload.as_ref().map(|payload| payload.frame.info().captured_at)
+    }
+
+    /// Sends what the socket takes now; true when all is in the kernel's hands.
+    ///
+    /// # Errors
+    /// When the socket fails; the connection is over then.
+    pub(crate) fn attempt(&mut self, stream: &TcpStream) -> io::Result<bool> {
+        if !self.is_active {
+            return Ok(true);
         }
-        Ok(())
+        match stream.try_io(Interest::WRITABLE, || self.progress(stream)) {
+            Ok(()) => {
+                self.is_active = false;
+                Ok(true)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Sends until all is in the kernel's hands.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &TcpStream,
+    ) -> Poll<io::Result<()>> {
+        while !self.attempt(stream)? {
+            ready!(stream.poll_write_ready(cx))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Sends what the socket takes now.
     ///
     /// After a short call it waits for the edge at once instead of trying until the kernel says `EAGAIN`: one system
     /// call less per frame.
-    fn progress(&mut self, stream: &TcpStream) -> io::Result<()> {
+    fn progress(&mut self, stream: impl AsFd) -> io::Result<()> {
+        let has_more = self.payload.is_some() || !self.tail.is_empty();
         while self.head_sent < self.head.len() {
-            let more = if self.payload.is_some() { SendFlags::MORE } else { SendFlags::empty() };
-            let flags = more | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-            match rustix::net::send(stream.as_fd(), &self.head[self.head_sent..], flags) {
-                Ok(n) => self.head_sent += n,
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(e.into()),
-            }
+            self.head_sent += send(&stream, &self.head[self.head_sent..], has_more)?;
         }
-        while let Some(Payload { frame, left }) = &mut self.payload {
-            let wanted = usize::try_from(left.end - left.start).unwrap_or(usize::MAX);
-            let sent = match rustix::fs::sendfile(
-                stream.as_fd(),
-                frame.as_fd(),
-                Some(&mut left.start),
-                wanted,
-            ) {
-                // The memfd is sealed and long enough: the kernel has nothing to stop for.
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => n,
-                Err(Errno::INTR) => continue,
-                Err(e) => return Err(e.into()),
+        while let Some(payload) = &mut self.payload {
+            let wanted = payload.left.end - payload.left.start;
+            let sent = match payload.send(&stream, self.way, !self.tail.is_empty()) {
+                Err(e) if self.way == Way::Pages && is_refusal(&e) => {
+                    self.way = Way::Copy;
+                    continue;
+                }
+                other => other?,
             };
-            if left.is_empty() {
+            if sent == wanted {
                 // The pages live on until the last socket has sent them.
                 self.payload = None;
-            } else if sent < wanted {
+            } else {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
         }
+        while !self.tail.is_empty() {
+            let n = send(&stream, self.tail, false)?;
+            self.tail = &self.tail[n..];
+        }
         Ok(())
+    }
+}
+
+impl Payload {
+    /// Sends as much as the socket takes in one call and gives its length.
+    fn send(&mut self, stream: impl AsFd, way: Way, has_more: bool) -> io::Result<u64> {
+        let wanted = usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX);
+        let from = self.left.start;
+        match way {
+            Way::Pages => loop {
+                let at = Some(&mut self.left.start);
+                match rustix::fs::sendfile(stream.as_fd(), self.frame.as_fd(), at, wanted) {
+                    Err(Errno::INTR) => {}
+                    // The memfd is sealed and long enough: the kernel has nothing to stop for.
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(_) => break,
+                    Err(e) => return Err(e.into()),
+                }
+            },
+            Way::Copy => {
+                let bytes = self.frame.bytes().map_err(io::Error::other)?;
+                let from = usize::try_from(from).map_err(io::Error::other)?;
+                let n = send(&stream, &bytes[from..from + wanted], has_more)?;
+                self.left.start += n as u64;
+            }
+        }
+        Ok(self.left.start - from)
+    }
+}
+
+/// Sends what the socket takes in one call.
+fn send(stream: impl AsFd, bytes: &[u8], has_more: bool) -> io::Result<usize> {
+    let more = if has_more { SendFlags::MORE } else { SendFlags::empty() };
+    let flags = more | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    loop {
+        match rustix::net::send(stream.as_fd(), bytes, flags) {
+            Err(Errno::INTR) => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Tells whether the kernel says that this socket cannot be sent pages, and never could.
+///
+/// Source: `sendfile(2)`, EINVAL and ENOSYS: "applications may wish to fall back to read and write".
+fn is_refusal(e: &io::Error) -> bool {
+    let refusals = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP];
+    refusals.iter().any(|errno| e.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use eyelet_area::{Format, FrameBuilder};
+
+    use super::*;
+
+    fn frame(len: usize) -> (Arc<Frame>, Vec<u8>) {
+        let bytes: Vec<u8> = (0..=250u8).cycle().take(len).collect();
+        let mut builder = FrameBuilder::new().unwrap();
+        builder.write(&bytes).unwrap();
+        (Arc::new(builder.seal(Format::default(), MonotonicNs(1)).unwrap()), bytes)
+    }
+
+    /// Sends a part of a frame between head and tail over a socket that takes little at a time.
+    fn arrives(way: Way) {
+        let (frame, bytes) = frame(1_000_000);
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            theirs.read_to_end(&mut got).unwrap();
+            got
+        });
+        let mut sending = Sending { way, ..Sending::default() };
+        sending.begin_frame(b"head", frame, 10..900_010, b"tail");
+        let mut calls = 0;
+        loop {
+            calls += 1;
+            match sending.progress(&ours) {
+                Ok(()) => break,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(e) => panic!("{e}"),
+            }
+        }
+        assert!(calls > 1, "the socket took all at once: nothing was continued");
+        drop(ours);
+        let expected = [b"head", &bytes[10..900_010], b"tail"].concat();
+        assert!(reader.join().unwrap() == expected);
+    }
+
+    #[test]
+    fn pages_arrive_whole_and_in_order() {
+        arrives(Way::Pages);
+    }
+
+    #[test]
+    fn copied_bytes_arrive_whole_and_in_order() {
+        arrives(Way::Copy);
+    }
+
+    #[test]
+    fn only_a_refusal_of_pages_is_one() {
+        assert!(is_refusal(&Errno::INVAL.into()));
+        assert!(!is_refusal(&Errno::PIPE.into()));
+        assert!(!is_refusal(&io::ErrorKind::WriteZero.into()));
     }
 }

@@ -1,9 +1,11 @@
-//! How a stream's socket is set up.
+//! How a stream's socket is set up, and how much it may hold.
 
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
+
+use crate::serve::outstanding;
 
 /// Least bytes that may be unsent before a socket counts as full.
 ///
@@ -12,6 +14,11 @@ const LEAST_UNSENT: u64 = 128 << 10;
 
 /// A viewer whose machine vanished without a word is noticed after this and three probes.
 const PROBE_AFTER_IDLE: Duration = Duration::from_secs(30);
+
+/// After so many frames in a row before which everything had arrived, only every [`LOOK_EVERY`]th is looked at.
+const CALM_AFTER: u8 = 8;
+/// How often a calm socket is looked at: one system call in so many frames.
+const LOOK_EVERY: u8 = 8;
 
 /// Prepares a socket that streams frames: no delay for small ones, and a dead peer is noticed.
 ///
@@ -31,9 +38,49 @@ pub(crate) fn bound_unsent(stream: &TcpStream, frame_len: u64) {
     SockRef::from(stream).set_tcp_notsent_lowat(bytes).ok();
 }
 
-/// Most bytes that may be unacknowledged when the next frame starts: about two frames.
+/// Makes the kernel forget at the close what was not sent: a peer that never reads must not keep frames for minutes.
+pub(crate) fn forget_unsent(stream: &TcpStream) {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO)).ok();
+}
+
+/// Whether a socket has room for a frame that would not wait behind older ones.
 ///
-/// `TCP_NOTSENT_LOWAT` does not bound what is on its way; this does, so that a long pipe holds no old frames.
-pub(crate) fn most_outstanding(frame_len: u64) -> u64 {
-    (2 * frame_len).max(LEAST_UNSENT)
+/// `TCP_NOTSENT_LOWAT` bounds what is unsent, not what is on its way: a frame starts only while less than about two are
+/// unacknowledged, so that a long pipe holds no old frames. Asking is a system call; while everything keeps arriving
+/// before the next frame it is asked only now and then. What a link that goes bad can get too much meanwhile is bounded
+/// all the same: by the congestion window, and by the first frame that the socket does not take at once.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// Length of the longest frame, for which the socket is set up.
+    frame_len: u64,
+    calm: u8,
+}
+
+impl Room {
+    /// Tells whether a frame of this length may start now.
+    pub(crate) fn has(&mut self, stream: &TcpStream, frame_len: u64) -> bool {
+        if frame_len > self.frame_len {
+            bound_unsent(stream, frame_len);
+            self.frame_len = frame_len;
+        }
+        if self.calm > CALM_AFTER {
+            self.calm -= 1;
+            return true;
+        }
+        let outstanding = outstanding::bytes(stream);
+        if outstanding > 0 {
+            self.calm = 0;
+        } else {
+            self.calm += 1;
+            if self.calm > CALM_AFTER {
+                self.calm += LOOK_EVERY - 1;
+            }
+        }
+        outstanding < (2 * frame_len).max(LEAST_UNSENT)
+    }
+
+    /// The socket did not take a frame at once: from here on it is looked at before each.
+    pub(crate) fn was_short(&mut self) {
+        self.calm = 0;
+    }
 }

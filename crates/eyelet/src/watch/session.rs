@@ -125,7 +125,7 @@ impl Session {
         if self.outgoing.len() < MAX_UNSENT
             && let Some(seq) = self.to_ack.take()
         {
-            self.send(Opcode::Text, ClientMessage::Ack { seq }.to_json().as_bytes());
+            self.send(Opcode::Text, ClientMessage::Ack { seq, stream: None }.to_json().as_bytes());
         }
         Ok(())
     }

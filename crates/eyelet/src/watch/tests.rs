@@ -105,6 +105,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream.write_all(answer.as_bytes()).unwrap();
     if is_v1 {
         let info = StreamInfo {
+            of: None,
             id: 3,
             name: "front".into(),
             state: StreamState::Live,
@@ -259,7 +260,7 @@ fn frames_are_acknowledged() {
         let mut acked = 0;
         while stream.write_all(&whole(acked + 1)).is_ok() {
             match next(&mut stream) {
-                Some(ClientMessage::Ack { seq }) => assert_eq!(seq, acked + 1),
+                Some(ClientMessage::Ack { seq, .. }) => assert_eq!(seq, acked + 1),
                 Some(other) => panic!("{other:?}"),
                 None => break,
             }

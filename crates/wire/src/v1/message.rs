@@ -111,12 +111,21 @@ impl ServerMessage {
 #[serde(tag = "t", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ClientMessage {
-    /// Starts a stream, or changes what is sent.
+    /// Starts a stream beside those that are started, or changes what is sent of it.
     Start(Start),
-    /// This frame and all before it have been painted, or skipped.
+    /// Ends a stream.
+    Stop {
+        /// The stream's id; without it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<u32>,
+    },
+    /// This frame and all before it of its stream have been painted, or skipped.
     Ack {
         /// The frame's sequence.
         seq: u64,
+        /// The stream's id; without it the one that was started first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<u32>,
     },
     /// Wants a pong, to compare clocks.
     Ping {
@@ -124,9 +133,17 @@ pub enum ClientMessage {
         c: f64,
     },
     /// Nobody looks: stop sending frames.
-    Pause,
+    Pause {
+        /// The stream's id; without it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<u32>,
+    },
     /// Goes on after `pause`.
-    Play,
+    Play {
+        /// The stream's id; without it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<u32>,
+    },
     /// The decoder lost its footing: wants a key frame.
     Key,
     /// From a newer client: ignore it.
@@ -162,7 +179,7 @@ impl ClientMessage {
     ///
     /// ```
     /// use eyelet_wire::v1::ClientMessage;
-    /// assert_eq!(ClientMessage::parse(r#"{"t":"ack","seq":12}"#)?, ClientMessage::Ack { seq: 12 });
+    /// assert_eq!(ClientMessage::parse(r#"{"t":"ack","seq":12}"#)?, ClientMessage::Ack { seq: 12, stream: None });
     /// assert_eq!(ClientMessage::parse(r#"{"t":"sing"}"#)?, ClientMessage::Unknown);
     /// # Ok::<(), eyelet_wire::v1::MessageError>(())
     /// ```

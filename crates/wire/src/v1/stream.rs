@@ -9,6 +9,9 @@ pub struct StreamInfo {
     pub id: u32,
     /// For people.
     pub name: String,
+    /// The stream that it is made of; none for a camera's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
     /// Whether frames come now.
     pub state: StreamState,
     /// What it can be had in; the server's preference first.
@@ -32,7 +35,7 @@ pub enum StreamState {
 /// The shape of a stream's frames. Pixel formats: top row first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FormatInfo {
-    /// The common name in lower case: `yuyv`, `uyvy`, `nv12`, `grey`, `rgb24`, `jpeg`, `h264`.
+    /// The common name in lower case: `yuyv`, `uyvy`, `nv12`, `grey`, `rgb24`, `rgba`, `jpeg`, `h264`.
     pub format: String,
     /// The V4L2 code of four characters: `YUYV`, `MJPG`, …
     pub fourcc: String,

@@ -19,6 +19,7 @@ const JPEG: &str = r#""format":"jpeg","fourcc":"MJPG","width":1280,"height":720,
 #[test]
 fn server_messages_have_the_documented_shape() {
     let stream = StreamInfo {
+        of: None,
         id: 0,
         name: "front".into(),
         state: StreamState::NoSignal,
@@ -95,11 +96,14 @@ fn client_messages_that_are_accepted() {
             start(Start { window: Some(8), maxfps: Some(1000), ..Start::default() }),
         ),
         (r#"{"t":"start","window":null}"#, start(Start::default())),
-        (r#"{"t":"ack","seq":18446744073709551615}"#, ClientMessage::Ack { seq: u64::MAX }),
+        (
+            r#"{"t":"ack","seq":18446744073709551615}"#,
+            ClientMessage::Ack { seq: u64::MAX, stream: None },
+        ),
         (r#"{"t":"ping","c":1234567890123.25}"#, ClientMessage::Ping { c: 1_234_567_890_123.25 }),
         (r#"{"t":"ping","c":-1}"#, ClientMessage::Ping { c: -1.0 }),
-        (r#"{"t":"pause","why":"hidden"}"#, ClientMessage::Pause),
-        (r#"{"t":"play"}"#, ClientMessage::Play),
+        (r#"{"t":"pause","why":"hidden"}"#, ClientMessage::Pause { stream: None }),
+        (r#"{"t":"play"}"#, ClientMessage::Play { stream: None }),
         (r#" {"t":"key"} "#, ClientMessage::Key),
         (r#"{"t":"set","id":9963776,"value":128}"#, ClientMessage::Unknown),
     ];
@@ -256,7 +260,7 @@ proptest! {
     fn client_messages_are_read_as_written(
         message in prop_oneof![
             a_start(),
-            any::<u64>().prop_map(|seq| ClientMessage::Ack { seq }),
+            any::<(u64, Option<u32>)>().prop_map(|(seq, stream)| ClientMessage::Ack { seq, stream }),
             prop::num::f64::NORMAL.prop_map(|c| ClientMessage::Ping { c }),
         ],
     ) {

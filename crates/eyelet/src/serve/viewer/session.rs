@@ -1,274 +1,168 @@
-//! What a viewer has asked for, in bare mode and in `eyelet.v1`. Normative: `docs/ref/wire.md`.
+//! What `eyelet.v1` says to a viewer about one stream, and how the greeting is made. Normative: `docs/ref/wire.md`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use eyelet_area::{Format, FourCc, FrameInfo, Matrix, MonotonicNs, Range, State};
+use eyelet_area::{Format, FrameInfo, MonotonicNs, State};
 use eyelet_wire::v1::{
-    self, ClientMessage, ErrorCode, FRAME_HEADER_LEN, FormatInfo, FrameFlags, FrameHeader,
-    ServerMessage, Start, StreamInfo, StreamState,
+    self, ErrorCode, FRAME_HEADER_LEN, FrameFlags, FrameHeader, ServerMessage, Start, StreamInfo,
+    StreamState,
 };
-use eyelet_wire::websocket::Message;
 
 use crate::serve::link::Link;
-use crate::serve::{Newest, Server, Watching};
+use crate::serve::{Server, Watching, streams};
 
-/// How long a `hello` waits for streams that have not said yet what they are.
+use super::track::Turn;
+
+/// How long a `hello` waits for cameras that have not said yet what they are.
 const HELLO_PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a viewer has asked for.
+/// What a viewer was told about a stream that it has started.
 #[derive(Debug)]
-pub(super) enum Session {
-    /// Bare frames of one stream.
-    Bare {
-        /// The stream's id.
-        stream: u32,
-    },
-    /// The protocol with a header before each frame.
-    V1(Box<V1>),
-}
-
-#[derive(Debug, Default)]
-pub(super) struct V1 {
-    start: Option<Start>,
-    /// Counts the starts, so that each is seen as something new.
-    starts: u32,
-    is_paused: bool,
+pub(super) struct Told {
+    stream: u32,
+    formats: Vec<String>,
+    window: Option<usize>,
     /// Sequences that were sent and not acknowledged, oldest first; kept only where a window bounds them.
     unacknowledged: VecDeque<u64>,
     config_id: u8,
     configured: Option<(Format, Duration)>,
     dropped: u32,
-    told: Option<State>,
+    /// Live is told only after something else was.
+    state: State,
 }
 
-/// Which stream is wanted, and by which `start`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
-    stream: u32,
-    start: u32,
-}
-
-impl Session {
-    /// A client without a subprotocol gets the stream that its address names, bare.
-    pub(super) fn bare(stream: u32) -> Self {
-        Self::Bare { stream }
-    }
-
-    /// Greets a client of `eyelet.v1`.
-    pub(super) async fn v1(server: &Server, link: &mut Link) -> Self {
-        let mut watching: Vec<Watching> = server.feeds.iter().map(|feed| feed.watch()).collect();
-        let deadline = tokio::time::Instant::now() + HELLO_PATIENCE;
-        let mut streams = Vec::with_capacity(watching.len());
-        let mut lost = Vec::new();
-        for watching in &mut watching {
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            let newest = watching.first(left).await;
-            let stream = describe_stream(watching, &newest);
-            if let State::NoSignal { why } = newest.state {
-                let (stream, state, why) = (stream.id, StreamState::NoSignal, Some(why));
-                lost.push(ServerMessage::State { stream, state, why });
-            }
-            streams.push(stream);
-        }
-        let server = format!("eyelet/{}", env!("CARGO_PKG_VERSION"));
-        link.send_text(&ServerMessage::Hello { v: v1::VERSION, server, streams }.to_json());
-        // Why there is no picture, for those who come while there is none.
-        for state in lost {
-            link.send_text(&state.to_json());
-        }
-        Self::V1(Box::default())
-    }
-
-    /// The stream that the viewer wants now.
-    pub(super) fn wanted(&self) -> Option<Wanted> {
-        match self {
-            Self::Bare { stream } => Some(Wanted { stream: *stream, start: 0 }),
-            Self::V1(v1) if v1.is_paused => None,
-            Self::V1(v1) => v1
-                .start
-                .as_ref()
-                .map(|start| Wanted { stream: start.stream.unwrap_or(0), start: v1.starts }),
+impl Told {
+    /// Begins with what a `start` asks for.
+    pub(super) fn new(start: Start) -> Self {
+        Self {
+            stream: start.stream.unwrap_or(0),
+            formats: start.formats.unwrap_or_default(),
+            window: start.window.map(usize::from),
+            unacknowledged: VecDeque::new(),
+            config_id: 0,
+            configured: None,
+            dropped: 0,
+            state: State::Live,
         }
     }
 
-    /// Obeys a message; in bare mode they are thrown away.
-    pub(super) fn hear(&mut self, message: &Message, server: &Server, link: &mut Link) {
-        let Self::V1(v1) = self else { return };
-        let Message::Text(text) = message else {
-            return link.close(1003, "only text messages are understood here");
-        };
-        match ClientMessage::parse(text) {
-            Ok(ClientMessage::Start(start)) => v1.start(start, server, link),
-            Ok(ClientMessage::Ack { seq }) => v1.acknowledge(seq),
-            Ok(ClientMessage::Ping { c }) => {
-                link.send_text(
-                    &ServerMessage::Pong { c, s: MonotonicNs::now().as_micros() }.to_json(),
-                );
-            }
-            Ok(ClientMessage::Pause) => v1.is_paused = true,
-            Ok(ClientMessage::Play) => v1.is_paused = false,
-            // Raw frames and pictures are all key frames; unknown words are a newer client's.
-            Ok(_) => {}
-            Err(e) => refuse(link, ErrorCode::BadMessage, &e.to_string()),
-        }
+    /// The stream's id, as the client calls it.
+    pub(super) fn stream(&self) -> u32 {
+        self.stream
     }
 
-    /// Tells the viewer that the picture went away or came back.
-    pub(super) fn tell_state(&mut self, newest: &Newest, link: &mut Link) {
-        let Self::V1(v1) = self else { return };
-        // Live is told only after something else was.
-        let told = v1.told.get_or_insert(State::Live);
-        if newest.state == State::NoSignalYet || *told == newest.state {
-            return;
-        }
-        told.clone_from(&newest.state);
-        let state = if newest.state.is_live() { StreamState::Live } else { StreamState::NoSignal };
-        let why = Some(newest.state.why().to_owned()).filter(|why| !why.is_empty());
-        let stream = v1.start.as_ref().and_then(|start| start.stream).unwrap_or(0);
-        link.send_text(&ServerMessage::State { stream, state, why }.to_json());
+    /// The id of the last `config`.
+    pub(super) fn config_id(&self) -> u8 {
+        self.config_id
     }
 
-    /// Tells whether the viewer's window has room.
-    pub(super) fn may_send(&self) -> bool {
-        match self {
-            Self::Bare { .. } => true,
-            Self::V1(v1) => v1.window().is_none_or(|window| v1.unacknowledged.len() < window),
-        }
-    }
-
-    /// The least time from frame to frame that the viewer wants.
-    pub(super) fn least_interval(&self) -> Option<Duration> {
-        match self {
-            Self::Bare { .. } => None,
-            Self::V1(v1) => {
-                v1.start.as_ref()?.maxfps.map(|fps| Duration::from_secs(1) / fps.max(1))
-            }
-        }
-    }
-
-    /// Sends the message that describes the frames from here on, if they have changed; true if it did.
-    pub(super) fn configure(&mut self, info: &FrameInfo, link: &mut Link) -> bool {
-        let Self::V1(v1) = self else { return false };
-        if v1.configured == Some((info.format, info.interval)) {
-            return false;
-        }
-        let format = describe_format(info);
-        let start = v1.start.clone().unwrap_or_default();
-        let wanted = start.formats.unwrap_or_default();
-        v1.configured = Some((info.format, info.interval));
-        if !wanted.is_empty() && !wanted.contains(&format.format) {
-            let text = format!("the stream is `{}`, which was not asked for", format.format);
-            refuse(link, ErrorCode::NoFormat, &text);
-            v1.start = None;
-            return true;
-        }
-        v1.config_id = v1.config_id.wrapping_add(1);
-        let stream = start.stream.unwrap_or(0);
-        link.send_text(&ServerMessage::Config { id: v1.config_id, stream, format }.to_json());
-        true
-    }
-
-    /// Gives the header of a frame that is begun now; none in bare mode.
-    pub(super) fn prefix(
-        &mut self,
-        info: &FrameInfo,
-        dropped: u64,
-    ) -> Option<[u8; FRAME_HEADER_LEN]> {
-        let Self::V1(v1) = self else { return None };
-        if v1.window().is_some() {
-            v1.unacknowledged.push_back(info.sequence);
-        }
-        v1.dropped = v1.dropped.wrapping_add(u32::try_from(dropped).unwrap_or(u32::MAX));
-        let header = FrameHeader {
-            flags: FrameFlags { key: info.flags.is_key, discontinuity: dropped > 0 },
-            config_id: v1.config_id,
-            dropped: v1.dropped,
-            sequence: info.sequence,
-            captured_us: info.captured_at.as_micros(),
-            sent_us: MonotonicNs::now().as_micros(),
-        };
-        Some(header.encode())
-    }
-}
-
-impl V1 {
-    fn window(&self) -> Option<usize> {
-        self.start.as_ref().and_then(|start| start.window).map(usize::from)
-    }
-
-    fn start(&mut self, start: Start, server: &Server, link: &mut Link) {
-        let stream = start.stream.unwrap_or(0);
-        if server.feed(stream).is_none() {
-            return refuse(link, ErrorCode::NoStream, &format!("there is no stream {stream}"));
-        }
-        self.start = Some(start);
-        self.starts = self.starts.wrapping_add(1);
-        self.unacknowledged.clear();
-        self.configured = None;
-        self.dropped = 0;
-        self.told = None;
-    }
-
-    fn acknowledge(&mut self, sequence: u64) {
+    /// Takes an `ack`: this frame and all before it are painted or given up.
+    pub(super) fn acknowledge(&mut self, sequence: u64) {
         while self.unacknowledged.front().is_some_and(|&oldest| oldest <= sequence) {
             self.unacknowledged.pop_front();
         }
     }
+
+    /// Tells whether the viewer's window has room.
+    pub(super) fn may_send(&self) -> bool {
+        self.window.is_none_or(|window| self.unacknowledged.len() < window)
+    }
+
+    /// Tells the viewer that the picture went away or came back; true if there was something to tell.
+    pub(super) fn tell_state(&mut self, state: &State, link: &mut Link) -> bool {
+        if *state == State::NoSignalYet || self.state == *state {
+            return false;
+        }
+        self.state.clone_from(state);
+        let why = Some(state.why().to_owned()).filter(|why| !why.is_empty());
+        let state = if state.is_live() { StreamState::Live } else { StreamState::NoSignal };
+        link.send_text(&ServerMessage::State { stream: self.stream, state, why }.to_json());
+        true
+    }
+
+    /// Sends the message that describes the frames from here on, if they have changed.
+    pub(super) fn configure(&mut self, info: &FrameInfo, free_id: u8, link: &mut Link) -> Turn {
+        if self.configured == Some((info.format, info.interval)) {
+            return Turn::Passed;
+        }
+        let format = streams::describe(&info.format, info.interval);
+        if !self.formats.is_empty() && !self.formats.contains(&format.format) {
+            let text = format!("the stream is `{}`, which was not asked for", format.format);
+            refuse(link, ErrorCode::NoFormat, &text);
+            return Turn::Ended;
+        }
+        self.configured = Some((info.format, info.interval));
+        self.config_id = free_id;
+        let config = ServerMessage::Config { id: free_id, stream: self.stream, format };
+        link.send_text(&config.to_json());
+        Turn::Spoke
+    }
+
+    /// Gives the header of a frame that is begun now.
+    pub(super) fn header(
+        &mut self,
+        info: &FrameInfo,
+        dropped: u64,
+        now: MonotonicNs,
+    ) -> [u8; FRAME_HEADER_LEN] {
+        if self.window.is_some() {
+            self.unacknowledged.push_back(info.sequence);
+        }
+        self.dropped = self.dropped.wrapping_add(u32::try_from(dropped).unwrap_or(u32::MAX));
+        let header = FrameHeader {
+            flags: FrameFlags { key: info.flags.is_key, discontinuity: dropped > 0 },
+            config_id: self.config_id,
+            dropped: self.dropped,
+            sequence: info.sequence,
+            captured_us: info.captured_at.as_micros(),
+            sent_us: now.as_micros(),
+        };
+        header.encode()
+    }
 }
 
-fn refuse(link: &mut Link, code: ErrorCode, message: &str) {
+/// Says that a request could not be met.
+pub(super) fn refuse(link: &mut Link, code: ErrorCode, message: &str) {
     link.send_text(&ServerMessage::Error { code, message: message.to_owned() }.to_json());
 }
 
-fn describe_stream(watching: &Watching, newest: &Newest) -> StreamInfo {
-    let place = watching.place();
-    StreamInfo {
-        id: u32::try_from(place.id).unwrap_or(u32::MAX),
-        name: place.name.clone(),
-        state: if newest.frame.is_some() { StreamState::Live } else { StreamState::NoSignal },
-        formats: newest.frame.iter().map(|frame| describe_format(frame.info())).collect(),
+/// Says who speaks and what there is, and why there is no picture, where there is none.
+///
+/// Only cameras are asked what they are: looking at a derived stream would make its encoder work.
+pub(super) async fn greet(server: &Server, link: &mut Link) {
+    let cameras = server.feeds.iter().filter(|feed| feed.place.of.is_none());
+    let mut watching: Vec<Watching> = cameras.map(|feed| feed.watch()).collect();
+    let deadline = tokio::time::Instant::now() + HELLO_PATIENCE;
+    let mut lost = Vec::new();
+    for watching in &mut watching {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let newest = watching.first(left).await;
+        let stream = watching.feed().id();
+        if let State::NoSignal { why } = newest.state {
+            let (state, why) = (StreamState::NoSignal, Some(why));
+            lost.push(ServerMessage::State { stream, state, why });
+        }
     }
-}
-
-fn describe_format(info: &FrameInfo) -> FormatInfo {
-    let format = info.format;
-    FormatInfo {
-        format: name(format.fourcc),
-        fourcc: format.fourcc.to_string(),
-        width: format.width,
-        height: format.height,
-        stride: format.stride,
-        fps: fps(info.interval),
-        matrix: match format.matrix {
-            Matrix::Unspecified | Matrix::Bt601 => v1::Matrix::Bt601,
-            Matrix::Bt709 => v1::Matrix::Bt709,
-            Matrix::Bt2020 => v1::Matrix::Bt2020,
-            Matrix::Smpte240m => v1::Matrix::Unknown,
-        },
-        range: match format.range {
-            Range::Unspecified | Range::Limited => v1::Range::Limited,
-            Range::Full => v1::Range::Full,
-        },
-    }
-}
-
-/// Rounds to a thousandth, so that 33,333,333 ns are 30 frames a second.
-fn fps(interval: Duration) -> f64 {
-    if interval.is_zero() { 0.0 } else { (1000.0 / interval.as_secs_f64()).round() / 1000.0 }
-}
-
-fn name(fourcc: FourCc) -> String {
-    match fourcc {
-        FourCc::RGB24 => "rgb24".to_owned(),
-        FourCc::MJPEG => "jpeg".to_owned(),
-        other => other.to_string().to_ascii_lowercase(),
-    }
-}
-
-impl Wanted {
-    /// The stream's id.
-    pub(super) fn stream(self) -> u32 {
-        self.stream
+    let streams = server.feeds.iter().map(|feed| {
+        let camera = feed.place.of.unwrap_or(feed.place.id);
+        let is_live =
+            watching.iter().any(|w| w.feed().place.id == camera && w.newest().frame.is_some());
+        StreamInfo {
+            id: feed.id(),
+            name: feed.place.name.clone(),
+            of: feed.place.of.and_then(|id| u32::try_from(id).ok()),
+            state: if is_live { StreamState::Live } else { StreamState::NoSignal },
+            formats: if is_live { streams::formats(server, feed) } else { Vec::new() },
+        }
+    });
+    let hello = ServerMessage::Hello {
+        v: v1::VERSION,
+        server: format!("eyelet/{}", env!("CARGO_PKG_VERSION")),
+        streams: streams.collect(),
+    };
+    link.send_text(&hello.to_json());
+    for state in lost {
+        link.send_text(&state.to_json());
     }
 }

@@ -1,0 +1,149 @@
+//! Which stream is meant: by id or name, a camera's picture in another format, a rendition by its width.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use eyelet_area::{Format, FourCc, Matrix, Range};
+use eyelet_wire::v1::{self, FormatInfo};
+
+use crate::role::AreaKind;
+use crate::serve::{Feed, Server};
+
+/// Finds a stream by its name or its id.
+pub(crate) fn by_word<'a>(server: &'a Server, word: &str) -> Option<&'a Rc<Feed>> {
+    let by_name = server.feeds.iter().find(|feed| feed.place.name == word);
+    by_name.or_else(|| server.feed(word.parse().ok()?))
+}
+
+/// Finds the stream that has a stream's picture in the format that is wanted most.
+///
+/// With nothing wanted it is the stream itself; so it is while nobody knows what a camera gives.
+pub(crate) fn in_format<'a>(
+    server: &'a Server,
+    feed: &'a Rc<Feed>,
+    wanted: &[String],
+) -> Option<&'a Rc<Feed>> {
+    if wanted.is_empty() {
+        return Some(feed);
+    }
+    let own = own_format(feed);
+    let found = wanted.iter().find_map(|wanted| {
+        if own.as_ref() == Some(wanted) {
+            return Some(feed);
+        }
+        derived(server, feed).find(|derived| own_format(derived).as_ref() == Some(wanted))
+    });
+    found.or_else(|| own.is_none().then_some(feed))
+}
+
+/// Finds the stream that has a stream's picture as JPEG: of the renditions the least that is as wide as wanted, else
+/// the whole one.
+pub(crate) fn as_jpeg<'a>(
+    server: &'a Server,
+    feed: &'a Rc<Feed>,
+    wanted_width: Option<u32>,
+) -> &'a Rc<Feed> {
+    if wanted_width.is_none() && matches!(feed.place.kind, AreaKind::Jpeg { .. }) {
+        return feed;
+    }
+    let camera = feed.place.of.unwrap_or(feed.place.id);
+    let jpegs = || {
+        server.feeds.iter().filter_map(|feed| match feed.place.kind {
+            AreaKind::Jpeg { width, .. } if feed.place.of == Some(camera) => Some((width, feed)),
+            _ => None,
+        })
+    };
+    let rendition = wanted_width.and_then(|wanted| {
+        jpegs()
+            .filter_map(|(width, feed)| Some((width.filter(|width| *width >= wanted)?, feed)))
+            .min_by_key(|(width, _)| *width)
+    });
+    let whole = || jpegs().find(|(width, _)| width.is_none()).map(|(_, feed)| feed);
+    rendition.map(|(_, feed)| feed).or_else(whole).unwrap_or(feed)
+}
+
+/// Describes what a stream can be had in: its own format, then those that are made of it.
+pub(crate) fn formats(server: &Server, feed: &Rc<Feed>) -> Vec<FormatInfo> {
+    let own = feed.shape().map(|(format, interval)| describe(&format, interval));
+    let camera = feed.place.of.and_then(|id| server.feeds.get(id)).unwrap_or(feed);
+    let Some((format, interval)) = camera.shape() else { return own.into_iter().collect() };
+    let made = derived(server, feed).chain(feed.place.of.is_some().then_some(feed));
+    let made =
+        made.filter_map(|feed| Some(describe(&predict(&feed.place.kind, &format)?, interval)));
+    let mut all: Vec<FormatInfo> = own.into_iter().collect();
+    for made in made {
+        // A camera that gives JPEG is had in JPEG once.
+        if all.iter().all(|known| known.format != made.format) {
+            all.push(made);
+        }
+    }
+    all
+}
+
+/// The whole-size streams that are made of one.
+fn derived<'a>(server: &'a Server, feed: &'a Rc<Feed>) -> impl Iterator<Item = &'a Rc<Feed>> {
+    server.feeds.iter().filter(move |derived| {
+        derived.place.of == Some(feed.place.id)
+            && !matches!(derived.place.kind, AreaKind::Jpeg { width: Some(_), .. })
+    })
+}
+
+/// The name of the format that a stream has or will have; none while nobody knows.
+fn own_format(feed: &Feed) -> Option<String> {
+    match feed.place.kind {
+        AreaKind::Source => feed.shape().map(|(format, _)| name(format.fourcc)),
+        AreaKind::Jpeg { .. } => Some(name(FourCc::MJPEG)),
+        AreaKind::Rgba => Some(name(FourCc::RGBA32)),
+    }
+}
+
+/// Says what a stream will be that is made of frames of this format.
+fn predict(kind: &AreaKind, of: &Format) -> Option<Format> {
+    let packed = |fourcc, width, height| Format::packed(fourcc, width, height);
+    match *kind {
+        AreaKind::Source => None,
+        AreaKind::Jpeg { width: Some(width), .. } if width < of.width => {
+            let height = u64::from(of.height) * u64::from(width) / u64::from(of.width.max(1));
+            let height = u32::try_from(height).unwrap_or(of.height).next_multiple_of(2);
+            Some(packed(FourCc::MJPEG, width, height))
+        }
+        AreaKind::Jpeg { .. } => Some(packed(FourCc::MJPEG, of.width, of.height)),
+        AreaKind::Rgba => Some(packed(FourCc::RGBA32, of.width, of.height)),
+    }
+}
+
+/// Describes a format in the words of `eyelet.v1`.
+pub(crate) fn describe(format: &Format, interval: Duration) -> FormatInfo {
+    FormatInfo {
+        format: name(format.fourcc),
+        fourcc: format.fourcc.to_string(),
+        width: format.width,
+        height: format.height,
+        stride: format.stride,
+        fps: fps(interval),
+        matrix: match format.matrix {
+            Matrix::Unspecified | Matrix::Bt601 => v1::Matrix::Bt601,
+            Matrix::Bt709 => v1::Matrix::Bt709,
+            Matrix::Bt2020 => v1::Matrix::Bt2020,
+            Matrix::Smpte240m => v1::Matrix::Unknown,
+        },
+        range: match format.range {
+            Range::Unspecified | Range::Limited => v1::Range::Limited,
+            Range::Full => v1::Range::Full,
+        },
+    }
+}
+
+/// Rounds to a thousandth, so that 33,333,333 ns are 30 frames a second.
+pub(crate) fn fps(interval: Duration) -> f64 {
+    if interval.is_zero() { 0.0 } else { (1000.0 / interval.as_secs_f64()).round() / 1000.0 }
+}
+
+fn name(fourcc: FourCc) -> String {
+    match fourcc {
+        FourCc::RGB24 => "rgb24".to_owned(),
+        FourCc::RGBA32 => "rgba".to_owned(),
+        FourCc::MJPEG => "jpeg".to_owned(),
+        other => other.to_string().to_ascii_lowercase(),
+    }
+}

@@ -1,0 +1,121 @@
+//! One stream that a viewer has started, and how far it has got in it.
+
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use eyelet_area::MonotonicNs;
+use eyelet_wire::websocket::Opcode;
+use tokio::time::Instant;
+
+use crate::serve::link::Link;
+use crate::serve::tcp::Room;
+use crate::serve::wrapping::Envelope;
+use crate::serve::{Feed, Joined, Outlet, Server};
+
+use super::pace::Pace;
+use super::session::Told;
+
+/// A stream on its way to a viewer.
+#[derive(Debug)]
+pub(super) struct Track {
+    feed: Rc<Feed>,
+    /// Its place in the feed; none while it pauses.
+    joined: Option<Joined>,
+    pace: Pace,
+    /// What `eyelet.v1` says about it; none for bare frames.
+    told: Option<Box<Told>>,
+}
+
+/// What a track has done with its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// There was nothing to do.
+    Passed,
+    /// A message waits or is begun.
+    Spoke,
+    /// It cannot go on, and the viewer is told so.
+    Ended,
+}
+
+impl Track {
+    /// A stream of bare frames.
+    pub(super) fn bare(feed: Rc<Feed>, least: Option<Duration>) -> Self {
+        Self { feed, joined: None, pace: Pace::new(least), told: None }
+    }
+
+    /// A stream of frames with headers.
+    pub(super) fn told(feed: Rc<Feed>, least: Option<Duration>, told: Told) -> Self {
+        Self { feed, joined: None, pace: Pace::new(least), told: Some(Box::new(told)) }
+    }
+
+    /// What is said about it.
+    pub(super) fn telling(&mut self) -> Option<&mut Told> {
+        self.told.as_deref_mut()
+    }
+
+    /// The id that the client calls it by; none for bare frames.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.told.as_ref().map(|told| told.stream())
+    }
+
+    /// The config id of its frames.
+    pub(super) fn config_id(&self) -> Option<u8> {
+        self.told.as_ref().map(|told| told.config_id())
+    }
+
+    /// Lets frames come.
+    pub(super) fn play(&mut self, outlet: Weak<dyn Outlet>) {
+        if self.joined.is_none() {
+            self.joined = Some(self.feed.join(outlet));
+        }
+    }
+
+    /// Lets frames come no more.
+    pub(super) fn pause(&mut self) {
+        self.joined = None;
+    }
+
+    /// Begins whatever is to be sent next, if the viewer can take it. Call it only when the link is idle.
+    pub(super) fn turn(
+        &mut self,
+        link: &mut Link,
+        room: &mut Room,
+        free_config_id: u8,
+        server: &Server,
+    ) -> Turn {
+        let Some(joined) = &self.joined else { return Turn::Passed };
+        let newest = joined.newest();
+        if let Some(told) = &mut self.told
+            && told.tell_state(&newest.state, link)
+        {
+            return Turn::Spoke;
+        }
+        let now = Instant::now();
+        let Some(frame) = self.pace.due(&newest, now) else { return Turn::Passed };
+        let info = *frame.info();
+        if self.told.as_ref().is_some_and(|told| !told.may_send())
+            || !room.has(link.stream(), info.len)
+        {
+            return Turn::Passed;
+        }
+        if let Some(told) = &mut self.told {
+            let turn = told.configure(&info, free_config_id, link);
+            if turn != Turn::Passed {
+                return turn;
+            }
+        }
+        let dropped = self.pace.begin(&newest, now);
+        server.count_frame(info.len, dropped);
+        match &mut self.told {
+            Some(told) => {
+                let header = told.header(&info, dropped, MonotonicNs::now());
+                link.send_frame(Opcode::Binary, &header, frame.clone(), 0..info.len);
+            }
+            None => match joined.wrapped(frame, Envelope::WebSocket) {
+                Some(wrapped) => link.send_wrapped(wrapped),
+                None => link.send_frame(Opcode::Binary, &[], frame.clone(), 0..info.len),
+            },
+        }
+        Turn::Spoke
+    }
+}

@@ -1,0 +1,269 @@
+//! A viewer with a WebSocket: bare frames of one stream, or `eyelet.v1` with several. Normative: `docs/ref/wire.md`.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use eyelet_area::MonotonicNs;
+use eyelet_wire::v1::{
+    ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_LEN, SUBPROTOCOL, ServerMessage, Start,
+};
+use eyelet_wire::websocket::Message;
+use tokio::net::TcpStream;
+
+use crate::serve::link::{Heard, Link};
+use crate::serve::tcp::Room;
+use crate::serve::websocket::Upgrade;
+use crate::serve::{Feed, Outlet, Server, streams};
+
+use super::session::{self, Told, refuse};
+use super::track::{Track, Turn};
+
+/// Streams that one socket carries; a wall of cameras, and far from what a page can paint.
+const MAX_TRACKS: usize = 32;
+
+/// What a client's address asks for; `eyelet.v1` says all that itself.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// The stream.
+    pub(crate) feed: Rc<Feed>,
+    /// The least time from frame to frame.
+    pub(crate) least: Option<Duration>,
+}
+
+/// Completes the handshake and sends frames until the viewer leaves or the process stops.
+pub(crate) async fn run(
+    server: Rc<Server>,
+    stream: TcpStream,
+    read_ahead: BytesMut,
+    upgrade: Upgrade,
+    wanted: Wanted,
+) {
+    let is_v1 = upgrade.offers_v1();
+    let mut link = Link::new(stream, read_ahead, MAX_CLIENT_MESSAGE_LEN);
+    link.send_raw(&upgrade.response(is_v1.then_some(SUBPROTOCOL)));
+    drop(upgrade);
+    if is_v1 {
+        session::greet(&server, &mut link).await;
+    }
+    let viewer = Rc::new_cyclic(|me: &Weak<Viewer>| {
+        let state = State {
+            link,
+            room: Room::default(),
+            tracks: Vec::new(),
+            turn: 0,
+            is_v1,
+            last_config_id: 0,
+            waker: None,
+        };
+        Viewer { server: Rc::clone(&server), me: me.clone(), state: RefCell::new(state) }
+    });
+    if !is_v1 {
+        viewer.add(Track::bare(wanted.feed, wanted.least));
+    }
+    let mut is_stopping = false;
+    let mut stopped = std::pin::pin!(server.stopped());
+    let end = loop {
+        tokio::select! {
+            end = poll_fn(|cx| viewer.poll(cx)) => break end,
+            () = &mut stopped, if !is_stopping => {
+                is_stopping = true;
+                viewer.stop();
+            }
+        }
+    };
+    if let Err(e) = end {
+        log::debug!("a viewer has left: {e}");
+    }
+}
+
+struct Viewer {
+    server: Rc<Server>,
+    me: Weak<Viewer>,
+    state: RefCell<State>,
+}
+
+struct State {
+    link: Link,
+    room: Room,
+    tracks: Vec<Track>,
+    /// Which track had the last turn.
+    turn: usize,
+    is_v1: bool,
+    last_config_id: u8,
+    /// Wakes the viewer's task.
+    waker: Option<Waker>,
+}
+
+impl Outlet for Viewer {
+    fn offer(&self) {
+        let state = &mut *self.state.borrow_mut();
+        if !state.link.is_idle() {
+            // It is slow, and its own task waits for room.
+            return;
+        }
+        // An error is met again by the task.
+        if !matches!(state.send_due(&self.server), Ok(true)) {
+            state.wake();
+        }
+    }
+
+    fn holds_since(&self) -> Option<MonotonicNs> {
+        self.state.borrow().link.holds_since()
+    }
+
+    fn give_up(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.link.abort();
+        state.wake();
+    }
+}
+
+impl Viewer {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let state = &mut *self.state.borrow_mut();
+        if state.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            state.waker = Some(cx.waker().clone());
+        }
+        loop {
+            state.send_due(&self.server)?;
+            match ready!(state.link.poll(cx))? {
+                Heard::Message(message) => self.hear(state, &message),
+                Heard::Sent | Heard::Idle => {}
+                Heard::Closed => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn stop(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.tracks.clear();
+        state.link.close(1001, "the server is stopping");
+    }
+
+    /// Obeys a message; in bare mode they are thrown away.
+    fn hear(&self, state: &mut State, message: &Message) {
+        if !state.is_v1 {
+            return;
+        }
+        let Message::Text(text) = message else {
+            return state.link.close(1003, "only text messages are understood here");
+        };
+        match ClientMessage::parse(text) {
+            Ok(ClientMessage::Start(start)) => self.start(state, start),
+            Ok(ClientMessage::Stop { stream }) => {
+                state.tracks.retain(|track| stream.is_some() && track.id() != stream);
+            }
+            Ok(ClientMessage::Ack { seq, stream }) => {
+                if let Some(told) = state.tracks_of(stream).find_map(Track::telling) {
+                    told.acknowledge(seq);
+                }
+            }
+            Ok(ClientMessage::Ping { c }) => {
+                let pong = ServerMessage::Pong { c, s: MonotonicNs::now().as_micros() };
+                state.link.send_text(&pong.to_json());
+            }
+            Ok(ClientMessage::Pause { stream }) => {
+                state.tracks_of(stream).for_each(Track::pause);
+            }
+            Ok(ClientMessage::Play { stream }) => {
+                for track in state.tracks_of(stream) {
+                    track.play(self.me.clone());
+                }
+            }
+            // Raw frames and pictures are all key frames; unknown words are a newer client's.
+            Ok(_) => {}
+            Err(e) => refuse(&mut state.link, ErrorCode::BadMessage, &e.to_string()),
+        }
+    }
+
+    /// Starts a stream beside the others, or anew.
+    fn start(&self, state: &mut State, start: Start) {
+        let id = start.stream.unwrap_or(0);
+        let Some(feed) = self.server.feed(id) else {
+            let text = format!("there is no stream {id}");
+            return refuse(&mut state.link, ErrorCode::NoStream, &text);
+        };
+        state.tracks.retain(|track| track.id() != Some(id));
+        if state.tracks.len() >= MAX_TRACKS {
+            let text = format!("a socket carries {MAX_TRACKS} streams: stop one first");
+            return refuse(&mut state.link, ErrorCode::Busy, &text);
+        }
+        let formats = start.formats.as_deref().unwrap_or_default();
+        let Some(feed) = streams::in_format(&self.server, feed, formats) else {
+            let text = format!("stream {id} has none of the formats that were asked for");
+            return refuse(&mut state.link, ErrorCode::NoFormat, &text);
+        };
+        let least = start.maxfps.map(|fps| Duration::from_secs(1) / fps.max(1));
+        let mut track = Track::told(Rc::clone(feed), least, Told::new(start));
+        track.play(self.me.clone());
+        state.tracks.push(track);
+    }
+
+    fn add(&self, mut track: Track) {
+        track.play(self.me.clone());
+        self.state.borrow_mut().tracks.push(track);
+    }
+}
+
+impl State {
+    /// Sends what is due as long as the socket takes it at once; false when something is left in our hands.
+    fn send_due(&mut self, server: &Server) -> io::Result<bool> {
+        loop {
+            if !self.link.push()? {
+                self.room.was_short();
+                return Ok(false);
+            }
+            if !self.link.is_idle() || !self.begin_next(server) {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Gives each track its turn until one has something to say.
+    fn begin_next(&mut self, server: &Server) -> bool {
+        for _ in 0..self.tracks.len() {
+            self.turn = (self.turn + 1) % self.tracks.len();
+            let free_id = self.free_config_id();
+            let track = &mut self.tracks[self.turn];
+            match track.turn(&mut self.link, &mut self.room, free_id, server) {
+                Turn::Passed => {}
+                Turn::Spoke => {
+                    self.last_config_id = track.config_id().unwrap_or(self.last_config_id);
+                    return true;
+                }
+                Turn::Ended => {
+                    self.tracks.remove(self.turn);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Gives the next config id that no track uses.
+    fn free_config_id(&self) -> u8 {
+        let mut id = self.last_config_id;
+        loop {
+            id = id.wrapping_add(1);
+            if self.tracks.iter().all(|track| track.config_id() != Some(id)) {
+                return id;
+            }
+        }
+    }
+
+    /// The track of one stream, or all.
+    fn tracks_of(&mut self, stream: Option<u32>) -> impl Iterator<Item = &mut Track> {
+        self.tracks.iter_mut().filter(move |track| stream.is_none() || track.id() == stream)
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
