@@ -14,4 +14,5 @@ mod sources;
 mod start;
 mod stop;
 mod support;
+mod watch_mjpeg;
 mod websocket;

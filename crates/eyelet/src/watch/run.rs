@@ -105,5 +105,6 @@ pub(crate) fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::V1 => eyelet_wire::v1::SUBPROTOCOL,
         Mode::Bare => "bare",
+        Mode::Mjpeg => "mjpeg",
     }
 }

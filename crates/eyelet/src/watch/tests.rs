@@ -30,6 +30,7 @@ fn options(url: &str) -> Options {
         format: None,
         window: None,
         no_ack: false,
+        pauses: false,
         reading: Reading::Fast,
         verify: Verify::Auto,
         reconnects: true,
