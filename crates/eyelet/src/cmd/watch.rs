@@ -59,6 +59,9 @@ pub struct Args {
     /// Whether to look for torn frames by the numbers in the test picture
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Verify::Auto)]
     verify: Verify,
+    /// Write `counting` and `counted` to standard error when that begins and ends
+    #[arg(long)]
+    announce: bool,
     /// Do not connect again when a connection ends
     #[arg(long)]
     no_reconnect: bool,
@@ -112,6 +115,7 @@ fn options(args: Args) -> Options {
         window: args.window,
         no_ack: args.no_ack,
         pauses: args.pause,
+        announces: args.announce,
         reading,
         verify: args.verify,
         reconnects: !args.no_reconnect,

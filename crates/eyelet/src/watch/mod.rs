@@ -84,6 +84,8 @@ pub struct Options {
     pub reading: Reading,
     /// Whether to look for torn frames.
     pub verify: Verify,
+    /// Says on standard error when counting begins and ends, so that another program can measure meanwhile.
+    pub announces: bool,
     /// Connects again when the server ends a connection.
     pub reconnects: bool,
 }

@@ -31,6 +31,7 @@ fn options(url: &str) -> Options {
         window: None,
         no_ack: false,
         pauses: false,
+        announces: false,
         reading: Reading::Fast,
         verify: Verify::Auto,
         reconnects: true,
