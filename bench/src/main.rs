@@ -7,6 +7,7 @@
 mod area;
 mod bare;
 mod picture;
+mod push;
 
 use std::io::Write as _;
 
@@ -17,6 +18,7 @@ usage: eyelet-bench bare write|sendfile|tee CONTENT   a server that does nothing
        eyelet-bench camera CONTENT                    frames on standard output, 30 a second
        eyelet-bench template CONTENT FILE             one frame, to be stamped by another program
        eyelet-bench area SUBSCRIBERS FRAMES           microseconds from publishing to receiving
+       eyelet-bench push VIEWERS FRAMES COMMAND...    frames through a serve role, one after the other
 CONTENT is WIDTHxHEIGHT for YUYV, or jpeg:BYTES";
 
 fn main() -> Result<()> {
@@ -31,6 +33,9 @@ fn main() -> Result<()> {
                 .with_context(|| format!("failed to write `{file}`"))
         }
         ["area", subscribers, frames] => area::run(subscribers.parse()?, frames.parse()?),
+        ["push", viewers, frames, ref command @ ..] => {
+            push::run(viewers.parse()?, frames.parse()?, command)
+        }
         ["area-subscriber", path, frames] => area::subscribe(path.as_ref(), frames.parse()?),
         _ => bail!(USAGE),
     }

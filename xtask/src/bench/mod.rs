@@ -199,7 +199,10 @@ impl Bench<'_> {
             }
             Err(problem) => {
                 println!("  round {round} {:<14} did not run: {problem:#}", kind.name());
-                self.left_out.insert(format!("{} in {}: {problem:#}", kind.name(), scenario.name));
+                let begin = format!("{} in {}: ", kind.name(), scenario.name);
+                if !self.left_out.iter().any(|line| line.starts_with(&begin)) {
+                    self.left_out.insert(format!("{begin}{problem:#}"));
+                }
                 self.failed += 1;
             }
         }

@@ -34,7 +34,7 @@ pub(super) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
          font-family=\"system-ui, sans-serif\" font-size=\"14\" fill=\"{TEXT}\" role=\"img\">\n\
          <title>{title}</title>\n\
          <text x=\"16\" y=\"26\" font-size=\"16\" font-weight=\"600\">{title}</text>\n\
-         <text x=\"16\" y=\"47\" font-size=\"12\">{unit}; less is better; the line goes from the best round to the worst</text>\n"
+         <text x=\"16\" y=\"47\" font-size=\"12\">{unit}; less is better</text>\n"
     );
     let mut y = TOP;
     for Bar { name, value } in bars {
@@ -45,25 +45,42 @@ pub(super) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
         write!(
             svg,
             "<text x=\"{name_end}\" y=\"{text:.1}\" text-anchor=\"end\">{name}</text>\n\
-             <rect x=\"{LEFT}\" y=\"{bar:.1}\" width=\"{length:.1}\" height=\"20\" rx=\"3\" fill=\"{colour}\"/>\n\
-             <path d=\"M{from:.1} {middle:.1}H{to:.1}M{from:.1} {low:.1}v8M{to:.1} {low:.1}v8\" stroke=\"{TEXT}\" stroke-width=\"1.5\"/>\n\
-             <text x=\"{value_at:.1}\" y=\"{text:.1}\"><tspan font-weight=\"600\">{median:.digits$}</tspan> \
-             <tspan font-size=\"11\">{min:.digits$}..{max:.digits$}</tspan></text>\n",
+             <rect x=\"{LEFT}\" y=\"{bar:.1}\" width=\"{length:.1}\" height=\"20\" rx=\"3\" fill=\"{colour}\"/>\n",
             name_end = LEFT - 10.0,
             bar = middle - 10.0,
-            low = middle - 4.0,
-            value_at = to.max(LEFT + length) + 8.0,
-        ).ok();
+        )
+        .ok();
+        let has_several = min < max;
+        if has_several {
+            let low = middle - 4.0;
+            writeln!(
+                svg,
+                "<path d=\"M{from:.1} {middle:.1}H{to:.1}M{from:.1} {low:.1}v8M{to:.1} {low:.1}v8\" stroke=\"{TEXT}\" stroke-width=\"1.5\"/>"
+            )
+            .ok();
+        }
+        let range =
+            if has_several { format!("{min:.digits$}..{max:.digits$}") } else { String::new() };
+        writeln!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{text:.1}\"><tspan font-weight=\"600\">{median:.digits$}</tspan> \
+             <tspan font-size=\"11\">{range}</tspan></text>",
+            to.max(LEFT + length) + 8.0
+        )
+        .ok();
         y += ROW;
     }
-    legend(&mut svg, y + 24.0);
+    legend(&mut svg, y + 24.0, bars);
     svg.push_str("</svg>\n");
     svg
 }
 
-fn legend(svg: &mut String, y: f64) {
+fn legend(svg: &mut String, y: f64, bars: &[Bar]) {
     let mut x = LEFT;
     for (colour, text) in [(OURS, "Eyelet"), (BARE, "a bare loop"), (PEER, "another server")] {
+        if !bars.iter().any(|bar| self::colour(bar.name) == colour) {
+            continue;
+        }
         writeln!(
             svg,
             "<rect x=\"{x}\" y=\"{:.1}\" width=\"12\" height=\"12\" rx=\"2\" fill=\"{colour}\"/>\

@@ -49,6 +49,10 @@ const RATIOS: &[(Kind, Kind)] = &[
     (Kind::Ustreamer, Kind::Eyelet),
 ];
 
+/// Columns that are counts, of all rounds together.
+const GAPS: &str = "gaps";
+const TORN: &str = "torn";
+
 type Pick = fn(&Figures) -> Option<f64>;
 
 const COST: Pick = |f| f.us_per_frame;
@@ -149,8 +153,8 @@ impl Compared {
                 ("fps min", |f| Some(f.fps_min)),
                 ("fps median", |f| Some(f.fps_median)),
                 ("memory MB", |f| Some(f.memory_mb)),
-                ("gaps", |f| Some(f.gaps)),
-                ("torn", |f| Some(f.torn)),
+                (GAPS, |f| Some(f.gaps)),
+                (TORN, |f| Some(f.torn)),
             ],
             Load::Paused | Load::Silent => &[
                 ("processor s/s", |f| Some(f.server_load)),
@@ -160,11 +164,21 @@ impl Compared {
             ],
         };
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        if matches!(self.scenario.load, Load::WithSlow(_)) {
+            text.push_str(
+                "What the slow viewers cost is in the cost of a frame of the others; so are their system calls.\n\n",
+            );
+        }
         let rule = "---|".repeat(names.len() + 3);
         writeln!(text, "| server | {} | calls/frame | verdict |\n|{rule}", names.join(" | ")).ok();
         for rounds in &self.servers {
-            let cells: Vec<String> =
-                columns.iter().map(|(_, pick)| cell(rounds.spread(*pick))).collect();
+            let cells: Vec<String> = columns
+                .iter()
+                .map(|(name, pick)| match *name {
+                    GAPS | TORN => rounds.sum(*pick),
+                    _ => cell(rounds.spread(*pick)),
+                })
+                .collect();
             let calls =
                 rounds.calls_per_frame.map_or("–".to_owned(), |calls| format!("{calls:.2}"));
             let (name, verdict) = (rounds.kind.name(), rounds.verdict());
@@ -197,6 +211,11 @@ impl Compared {
 impl Rounds {
     fn spread(&self, pick: Pick) -> Option<Spread> {
         Spread::of(self.figures.iter().map(pick))
+    }
+
+    /// Of all rounds together.
+    fn sum(&self, pick: Pick) -> String {
+        format!("{:.0}", self.figures.iter().filter_map(pick).sum::<f64>())
     }
 
     /// The verdict of all rounds, or each with its count; and a word when the viewers were the limit.

@@ -167,8 +167,8 @@ pub(super) fn measure(
     let seen = Seen {
         server_seconds: tree::processor_seconds(server.group.id())? - used_before,
         memory_mb: tree::memory_mb(server.group.id()),
-        tcp_mb: tcp_mb - before.0,
-        shared_mb: shared_mb - before.1,
+        tcp_mb: (tcp_mb - before.0).max(0.0),
+        shared_mb: (shared_mb - before.1).max(0.0),
         calls_per_second,
     };
     let out = viewers.0.stdout.take().context("no standard output")?;
