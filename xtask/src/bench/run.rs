@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What a slow viewer reads in a second: less than two frames of the main job.
 const SLOW_BYTES: &str = "1000000";
+/// How long slow viewers are alone, so that the kernel's buffers for them are full when the others begin.
+const SETTLE: Duration = Duration::from_secs(2);
 /// Slow viewers watch until they are ended.
 const LONG: &str = "3600";
 
@@ -137,7 +139,9 @@ pub(super) fn measure(
             let mut command = watch(lab, &programs.eyelet, &server.url, scenario);
             command.args(["--slow-bytes-per-second", SLOW_BYTES, "--seconds", LONG]);
             command.args(["--viewers", &slow.to_string()]).stdout(Stdio::null());
-            Some(Group::spawn(lab, command)?)
+            let slow = Group::spawn(lab, command)?;
+            std::thread::sleep(SETTLE);
+            Some(slow)
         }
         _ => None,
     };
