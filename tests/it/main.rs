@@ -16,4 +16,5 @@ mod spread;
 mod start;
 mod stop;
 mod support;
+mod watch_mjpeg;
 mod websocket;

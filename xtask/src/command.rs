@@ -1,6 +1,7 @@
 //! Running other programs: a failure says what was run and what it said.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -27,6 +28,18 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
 pub(crate) fn text(command: &mut Command) -> Result<String> {
     let line = describe(command);
     String::from_utf8(output(command)?).with_context(|| format!("`{line}` did not print UTF-8"))
+}
+
+/// Asks a person on the terminal whether to do it; `what` completes "…? [y/N]".
+///
+/// # Errors
+/// If nobody can be asked.
+pub(crate) fn is_agreed(what: &str) -> Result<bool> {
+    let mut out = std::io::stdout().lock();
+    write!(out, "{what}? [y/N] ").and_then(|()| out.flush())?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The last `count` lines of a text.

@@ -38,7 +38,7 @@ const TASKS: &[Task] = &[
     Task { name: "readme", about: "the commands of README.md", run: check::run_readme },
     Task {
         name: "bench",
-        about: "latency and cost beside a bare loop of write, in turn",
+        about: "cost, latency and memory beside bare loops and other servers, in turn; --list tells what",
         run: bench::run,
     },
     Task {

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::command;
+use crate::command::{self, is_agreed};
 
 /// Programs, any one of which will do, and the package that has them.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ fn install(packages: &BTreeSet<&str>, may_install: bool) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("packages are missing, and only root installs them; run `sudo sh -c '{line}'`");
     }
-    if !may_install && std::io::stdin().is_terminal() && !is_agreed(&line)? {
+    if !may_install && std::io::stdin().is_terminal() && !is_agreed(&format!("run `{line}`"))? {
         bail!("packages are missing; `{line}` installs them");
     }
     for arguments in [&["update", "-qq"][..], &words] {
@@ -84,14 +84,6 @@ fn install(packages: &BTreeSet<&str>, may_install: bool) -> Result<()> {
         command::output(&mut apt)?;
     }
     Ok(())
-}
-
-fn is_agreed(line: &str) -> Result<bool> {
-    let mut out = std::io::stdout().lock();
-    write!(out, "run `{line}`? [y/N] ").and_then(|()| out.flush())?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Lets npm fetch Node.js into the target folder; [`path`] finds it there.

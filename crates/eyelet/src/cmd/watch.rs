@@ -34,15 +34,22 @@ pub struct Args {
     /// Take only this format (`yuyv`, `jpeg`, …); without it what the server prefers
     #[arg(long, value_name = "NAME", conflicts_with = "bare")]
     format: Option<String>,
-    /// Ask for plain frames, one per message, as pages without the player do; numbers and latency are then unknown
+    /// Ask for plain frames, one per message, as pages without the player do; numbers and latency are then those in the
+    /// test picture
     #[arg(long)]
     bare: bool,
+    /// Watch by HTTP alone, as an `<img>` does: JPEG pictures in a multipart answer, by default those at `/-/stream.mjpg`
+    #[arg(long, conflicts_with_all = ["bare", "stream", "format"])]
+    mjpeg: bool,
     /// Have at most N frames on the way and acknowledge each, as a browser does; without it the socket alone paces
-    #[arg(long, value_name = "N", conflicts_with = "bare", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_WINDOW)))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["bare", "mjpeg"], value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_WINDOW)))]
     window: Option<u8>,
     /// With `--window`: never acknowledge, as a page that hangs
     #[arg(long, requires = "window")]
     no_ack: bool,
+    /// Pause after the first frame, as a page that nobody looks at
+    #[arg(long, conflicts_with_all = ["bare", "mjpeg"])]
+    pause: bool,
     /// Read no faster than this, as a viewer behind a bad network
     #[arg(long, value_name = "N", conflicts_with = "never_read", value_parser = clap::value_parser!(u32).range(1..))]
     slow_bytes_per_second: Option<u32>,
@@ -52,6 +59,9 @@ pub struct Args {
     /// Whether to look for torn frames by the numbers in the test picture
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Verify::Auto)]
     verify: Verify,
+    /// Write `counting` and `counted` to standard error when that begins and ends
+    #[arg(long)]
+    announce: bool,
     /// Do not connect again when a connection ends
     #[arg(long)]
     no_reconnect: bool,
@@ -90,15 +100,22 @@ fn options(args: Args) -> Options {
         (false, Some(bytes)) => Reading::Slow(bytes),
         (false, None) => Reading::Fast,
     };
+    let (mode, target) = match (args.bare, args.mjpeg) {
+        (true, _) => (Mode::Bare, args.url),
+        (false, true) => (Mode::Mjpeg, args.url.for_mjpeg()),
+        (false, false) => (Mode::V1, args.url),
+    };
     Options {
-        target: args.url,
+        target,
         viewers: usize::try_from(args.viewers).unwrap_or(usize::MAX),
         duration: args.seconds,
-        mode: if args.bare { Mode::Bare } else { Mode::V1 },
+        mode,
         stream: args.stream,
         format: args.format,
         window: args.window,
         no_ack: args.no_ack,
+        pauses: args.pause,
+        announces: args.announce,
         reading,
         verify: args.verify,
         reconnects: !args.no_reconnect,
@@ -150,6 +167,9 @@ mod tests {
             "cam --seconds 1e300",
             "cam --window 9",
             "cam --window 2 --bare",
+            "cam --window 2 --mjpeg",
+            "cam --mjpeg --bare",
+            "cam --pause --bare",
             "cam --no-ack",
             "cam --slow-bytes-per-second 0",
             "cam --slow-bytes-per-second 5 --never-read",

@@ -1,16 +1,20 @@
-//! Whether a frame is whole: the stamps in its pixels, read while it passes by.
+//! Whether a frame is whole, and when it was captured: the stamps in its pixels or its JPEG comments, read while it
+//! passes by.
 
 use eyelet_area::{Format, FourCc, Range};
 use eyelet_wire::v1::FormatInfo;
 
+use super::comments::Comments;
 use crate::stamp::{Layout, PIXELS};
 
-/// Bytes that a stamped row's stamp has at most: three a pixel.
-const MAX_STAMP: usize = PIXELS * 3;
+/// Bytes that a stamped row's stamp has at most: number and time, three a pixel.
+const MAX_STAMP: usize = 2 * PIXELS * 3;
 
 /// Sizes that a bare frame may have; which one, and in which pixel format, its stamps tell.
-const BARE_SIZES: [(u32, u32); 12] = [
+const BARE_SIZES: [(u32, u32); 14] = [
+    (160, 96),
     (160, 120),
+    (320, 160),
     (320, 240),
     (352, 288),
     (640, 360),
@@ -39,7 +43,39 @@ pub(crate) enum Stamps {
 
 /// Reads the stamps of one frame after the other, in pieces.
 #[derive(Debug)]
-pub(crate) struct Check {
+pub(crate) enum Check {
+    /// Of raw pixels.
+    Pixels(Box<Pixels>),
+    /// Of a JPEG picture.
+    Comments(Comments),
+}
+
+impl Check {
+    /// Takes the next bytes of the frame. O(stamps in them).
+    pub(crate) fn part(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Pixels(pixels) => pixels.part(bytes),
+            Self::Comments(comments) => comments.part(bytes),
+        }
+    }
+
+    /// Ends the frame and begins the next; gives what its stamps say, and when it was captured, in µs.
+    pub(crate) fn end(&mut self) -> (Stamps, Option<u64>) {
+        match self {
+            Self::Pixels(pixels) => pixels.end(),
+            Self::Comments(comments) => comments.end(),
+        }
+    }
+
+    /// Tells whether the frame's length says nothing about where the stamps are.
+    pub(crate) fn fits_any_length(&self) -> bool {
+        matches!(self, Self::Comments(_))
+    }
+}
+
+/// Reads the stamps in pixels.
+#[derive(Debug)]
+pub(crate) struct Pixels {
     layout: Layout,
     /// Bytes of this frame that have passed.
     at: usize,
@@ -50,9 +86,10 @@ pub(crate) struct Check {
     filled: usize,
     agreed: Option<u64>,
     is_torn: bool,
+    captured_us: Option<u64>,
 }
 
-impl Check {
+impl Pixels {
     pub(crate) fn new(layout: Layout) -> Self {
         Self {
             layout,
@@ -62,14 +99,14 @@ impl Check {
             filled: 0,
             agreed: None,
             is_torn: false,
+            captured_us: None,
         }
     }
 
-    /// Takes the next bytes of the frame. O(stamps in them).
-    pub(crate) fn part(&mut self, bytes: &[u8]) {
+    fn part(&mut self, bytes: &[u8]) {
         let end = self.at + bytes.len();
         while self.row < self.layout.rows() {
-            let range = self.layout.byte_range(self.row);
+            let range = self.range();
             let from = range.start + self.filled;
             if from >= end {
                 break;
@@ -85,7 +122,17 @@ impl Check {
         self.at = end;
     }
 
+    /// The bytes of the next row's stamp; the first row's has the time too, where there is room.
+    fn range(&self) -> std::ops::Range<usize> {
+        let range = self.layout.byte_range(self.row);
+        let time = self.layout.time_range().filter(|_| self.row == 0);
+        range.start..time.map_or(range.end, |time| time.end)
+    }
+
     fn judge(&mut self) {
+        if let Some(time) = self.layout.time_range().filter(|_| self.row == 0) {
+            self.captured_us = self.layout.read(&self.stamp[time]);
+        }
         let sequence = self.layout.read(&self.stamp[..self.filled]);
         // A row is bad if it says nothing, or something else than a row before; the first may be either.
         self.is_torn |=
@@ -95,21 +142,35 @@ impl Check {
         self.row += 1;
     }
 
-    /// Ends the frame and begins the next.
-    pub(crate) fn end(&mut self) -> Stamps {
+    fn end(&mut self) -> (Stamps, Option<u64>) {
         let is_cut_off = self.row < self.layout.rows();
         let stamps = match self.agreed {
             None => Stamps::Absent,
             Some(_) if self.is_torn || is_cut_off => Stamps::Torn,
             Some(sequence) => Stamps::Whole(sequence),
         };
+        let captured_us = self.captured_us.filter(|_| matches!(stamps, Stamps::Whole(_)));
         *self = Self::new(self.layout);
-        stamps
+        (stamps, captured_us)
     }
 }
 
-/// Gives the layout of stamps in frames of a `config`; `None` where a picture cannot carry them.
-pub(crate) fn layout(info: &FormatInfo) -> Option<Layout> {
+/// Gives what looks for stamps in frames of a `config`; `None` where a picture cannot carry them.
+pub(crate) fn of_config(info: &FormatInfo) -> Option<Check> {
+    if info.format == "jpeg" {
+        return Some(Check::Comments(Comments::default()));
+    }
+    layout(info).map(|layout| Check::Pixels(Box::new(Pixels::new(layout))))
+}
+
+/// Gives what looks for stamps in bare frames of so many bytes: raw ones that fit, or JPEG pictures.
+pub(crate) fn of_len(len: u64) -> Vec<Check> {
+    let pixels =
+        bare_layouts(len).into_iter().map(|layout| Check::Pixels(Box::new(Pixels::new(layout))));
+    pixels.chain([Check::Comments(Comments::default())]).collect()
+}
+
+fn layout(info: &FormatInfo) -> Option<Layout> {
     let fourcc = FourCc(info.fourcc.as_bytes().try_into().ok()?);
     let (width, height) = (info.width, info.height);
     if width > Format::MAX_SIDE_PX || height > Format::MAX_SIDE_PX {
@@ -121,7 +182,7 @@ pub(crate) fn layout(info: &FormatInfo) -> Option<Layout> {
 }
 
 /// Gives the layouts that a bare frame of so many bytes may have.
-pub(crate) fn bare_layouts(len: u64) -> Vec<Layout> {
+fn bare_layouts(len: u64) -> Vec<Layout> {
     let all = BARE_SIZES.iter().flat_map(|size| BARE_FORMATS.map(|fourcc| (fourcc, *size)));
     let formats = all.map(|(fourcc, (width, height))| Format::packed(fourcc, width, height));
     let fitting = formats.filter(|format| format.packed_len() == Some(len));
@@ -142,20 +203,32 @@ mod tests {
     }
 
     fn stamps(layout: Layout, frame: &[u8]) -> Stamps {
-        let mut check = Check::new(layout);
+        let mut check = Pixels::new(layout);
         check.part(frame);
-        check.end()
+        check.end().0
     }
 
     proptest! {
         #[test]
         fn pieces_do_not_matter(at in 0usize..5, sequence in 0u64..1 << 48, len in 1usize..400) {
             let (layout, frame) = picture(BARE_FORMATS[at], sequence);
-            let mut check = Check::new(layout);
+            let mut check = Pixels::new(layout);
             for _ in 0..2 {
                 frame.chunks(len).for_each(|part| check.part(part));
-                prop_assert_eq!(check.end(), Stamps::Whole(sequence));
+                prop_assert_eq!(check.end(), (Stamps::Whole(sequence), None));
             }
+        }
+
+        #[test]
+        fn the_time_is_read_where_there_is_one(at in 0usize..5, us in 0u64..1 << 48, len in 1usize..400) {
+            let format = Format::packed(BARE_FORMATS[at], 128, 20);
+            let layout = Layout::for_format(&format).unwrap();
+            let mut frame = vec![77; usize::try_from(format.packed_len().unwrap()).unwrap()];
+            layout.write_frame(&mut frame, 7);
+            layout.write_time(&mut frame, us);
+            let mut check = Pixels::new(layout);
+            frame.chunks(len).for_each(|part| check.part(part));
+            prop_assert_eq!(check.end(), (Stamps::Whole(7), Some(us)));
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! The HTTP request that becomes a WebSocket, and what an unwilling server answers.
+//! The HTTP request that becomes a WebSocket or is answered with pictures, and what an unwilling server answers.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -90,11 +90,12 @@ async fn upgrade(stream: &mut TcpStream, target: &Target, mode: Mode) -> Result<
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             let rest = bytes.split_off(end + 4);
             let answer = Answer::read(&bytes, target)?;
-            if answer.status == 101 {
-                answer.check(target, mode, &key)?;
-                return Ok(rest);
+            match (answer.status, mode) {
+                (101, Mode::V1 | Mode::Bare) => answer.check(target, mode, &key)?,
+                (200, Mode::Mjpeg) => answer.check_multipart(target)?,
+                _ => return Err(answer.refusal(target, mode, &body(stream, rest).await)),
             }
-            return Err(answer.refusal(target, &body(stream, rest).await));
+            return Ok(rest);
         }
         let is_over = bytes.len() > MAX_HEAD
             || stream.read_buf(&mut bytes).await.map_err(|error| broken("read", error))? == 0;
@@ -114,15 +115,17 @@ async fn body(stream: &mut TcpStream, mut bytes: Vec<u8>) -> String {
 }
 
 fn request(target: &Target, mode: Mode, key: &str) -> String {
-    let protocol = match mode {
-        Mode::V1 => format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"),
-        Mode::Bare => String::new(),
+    let upgrade = format!(
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+    );
+    let wish = match mode {
+        Mode::V1 => format!("{upgrade}Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"),
+        Mode::Bare => upgrade,
+        Mode::Mjpeg => "Accept: multipart/x-mixed-replace, image/*\r\n".to_owned(),
     };
-    let (path, host) = (&target.path, target.authority());
+    let (path, host, version) = (&target.path, target.authority(), env!("CARGO_PKG_VERSION"));
     format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: eyelet-watch/{}\r\nUpgrade: websocket\r\n\
-         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{protocol}\r\n",
-        env!("CARGO_PKG_VERSION"),
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: eyelet-watch/{version}\r\n{wish}\r\n"
     )
 }
 
@@ -176,7 +179,7 @@ impl Answer {
             )));
         }
         match (mode, self.header("sec-websocket-protocol")) {
-            (Mode::V1, Some(SUBPROTOCOL)) | (Mode::Bare, None) => Ok(()),
+            (Mode::V1, Some(SUBPROTOCOL)) | (Mode::Bare, None) | (Mode::Mjpeg, _) => Ok(()),
             (Mode::V1, _) => Err(Error::refused(format!(
                 "`{target}` does not speak {SUBPROTOCOL}; with `--bare` every message is one frame"
             ))),
@@ -187,10 +190,26 @@ impl Answer {
         }
     }
 
-    fn refusal(&self, target: &Target, body: &str) -> Error {
+    fn check_multipart(&self, target: &Target) -> Result<()> {
+        let kind = self.header("content-type").unwrap_or_default();
+        if !kind.to_ascii_lowercase().starts_with("multipart/") {
+            let what = "is that the path of an MJPEG stream?";
+            let kind = quote(kind.as_bytes());
+            return Err(Error::refused(format!("`{target}` answered with `{kind}`; {what}")));
+        }
+        if let Some(coding) = self.header("transfer-encoding") {
+            let coding = quote(coding.as_bytes());
+            let what = "headless viewers read plain answers only";
+            return Err(Error::refused(format!("`{target}` answered in `{coding}`; {what}")));
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, target: &Target, mode: Mode, body: &str) -> Error {
         let advice = match self.status {
             401 => "; it wants a password, which headless viewers cannot give",
             403 => "; it does not let this client in",
+            404 if mode == Mode::Mjpeg => "; is the path right? Eyelet's own is `/-/stream.mjpg`",
             404 => "; is the path right? Eyelet's own is `/-/ws`",
             200 | 400 | 426 => "; is that the path of a WebSocket?",
             503 => "; it is busy: are there too many viewers?",

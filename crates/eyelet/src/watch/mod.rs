@@ -5,8 +5,10 @@
 //! ([`crate::stamp`]).
 
 mod check;
+mod comments;
 mod handshake;
 mod latency;
+mod multipart;
 mod parser;
 mod report;
 mod run;
@@ -31,6 +33,8 @@ pub enum Mode {
     V1,
     /// No subprotocol: every binary message is one frame.
     Bare,
+    /// No WebSocket: JPEG pictures in a multipart answer that never ends, as an `<img>` shows them.
+    Mjpeg,
 }
 
 /// Whether the numbers in the pixels are looked at.
@@ -74,10 +78,14 @@ pub struct Options {
     pub window: Option<u8>,
     /// Asks for a window, and never acknowledges.
     pub no_ack: bool,
+    /// Pauses after the first frame.
+    pub pauses: bool,
     /// How to read.
     pub reading: Reading,
     /// Whether to look for torn frames.
     pub verify: Verify,
+    /// Says on standard error when counting begins and ends, so that another program can measure meanwhile.
+    pub announces: bool,
     /// Connects again when the server ends a connection.
     pub reconnects: bool,
 }

@@ -26,6 +26,8 @@ pub(crate) enum Event<'a> {
     Begin(Option<u64>),
     /// Its next bytes.
     Part(&'a [u8]),
+    /// Its next bytes, kept back until it was certain that they are its own.
+    Kept(Vec<u8>),
     /// It is whole.
     End,
 }
@@ -36,6 +38,7 @@ pub(crate) enum Broken {
     Framing(Violation),
     Masked,
     Fragments,
+    Multipart(&'static str),
 }
 
 impl From<Violation> for Broken {
@@ -50,6 +53,7 @@ impl fmt::Display for Broken {
             Self::Framing(violation) => violation.fmt(f),
             Self::Masked => f.write_str("frame from a server is masked"),
             Self::Fragments => f.write_str("fragments of two messages are mixed"),
+            Self::Multipart(what) => f.write_str(what),
         }
     }
 }

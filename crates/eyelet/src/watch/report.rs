@@ -21,9 +21,9 @@ const NOMINAL: f64 = 0.99;
 pub struct Report {
     /// What was watched.
     pub url: String,
-    /// `eyelet.v1` or `bare`.
+    /// `eyelet.v1`, `bare` or `mjpeg`.
     pub mode: &'static str,
-    /// The stream's shape, as `yuyv 640x480`; `null` in bare mode.
+    /// The stream's shape, as `yuyv 640x480`; known of `eyelet.v1` only, else `null`.
     pub format: Option<String>,
     /// Frames a second that the stream promises; `null` if it promises nothing.
     pub nominal_fps: Option<f64>,

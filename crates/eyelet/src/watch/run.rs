@@ -1,5 +1,6 @@
 //! One run: viewers connect, then everything counts for a while, then the report.
 
+use std::io::Write as _;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
@@ -53,12 +54,14 @@ async fn measure(shared: &Shared, viewers: &[Rc<Viewer>]) -> Result<Facts> {
 
     shared.phase.set(Phase::Measuring);
     viewers.iter().for_each(|viewer| viewer.tally.borrow_mut().restart());
+    announce(shared, "counting");
     let (begin, cpu, first) = (Instant::now(), cpu(), shared.newest.get());
     if !is_interrupted {
         let is_over = || shared.active.get() == 0;
         wait(shared.options.duration, interrupt, is_over).await;
     }
     let (seconds, last) = (begin.elapsed(), shared.newest.get());
+    announce(shared, "counted");
 
     let Some(end) = last.map(|last| last.sequence) else {
         return Ok(Facts { seconds, cpu: self::cpu().saturating_sub(cpu), first, last });
@@ -72,6 +75,13 @@ async fn measure(shared: &Shared, viewers: &[Rc<Viewer>]) -> Result<Facts> {
     };
     drop(timeout(LAST_FRAMES, patience).await);
     Ok(Facts { seconds, cpu: self::cpu().saturating_sub(cpu), first, last })
+}
+
+fn announce(shared: &Shared, what: &str) {
+    if shared.options.announces {
+        // Whoever asked for it and has gone does not need it.
+        drop(writeln!(std::io::stderr(), "{what}"));
+    }
 }
 
 /// Waits until `is_over`, or the time is; tells whether it was interrupted.
@@ -105,5 +115,6 @@ pub(crate) fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::V1 => eyelet_wire::v1::SUBPROTOCOL,
         Mode::Bare => "bare",
+        Mode::Mjpeg => "mjpeg",
     }
 }

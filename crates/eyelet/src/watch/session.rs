@@ -9,7 +9,8 @@ use eyelet_wire::websocket::{Opcode, close_payload, header, mask};
 
 use super::check::{self, Check, Stamps};
 use super::handshake::random;
-use super::parser::{Event, Parser};
+use super::multipart::Multipart;
+use super::parser::{Broken, Event, Parser};
 use super::tally::Arrived;
 use super::{Mode, Options, Verify};
 use crate::error::Error;
@@ -19,8 +20,8 @@ const MAX_UNSENT: usize = 4096;
 
 /// What a connection tells about the stream.
 pub(crate) trait Witness {
-    /// A frame is whole; the header is missing in bare mode.
-    fn frame(&mut self, frame: Arrived, header: Option<&FrameHeader>, now_us: u64);
+    /// A frame is whole.
+    fn frame(&mut self, frame: Arrived, now_us: u64);
     /// A frame came that no `config` describes.
     fn frame_without_config(&mut self);
     /// The stream's shape is known.
@@ -38,15 +39,32 @@ pub(crate) enum Ended {
     Refused(Error),
 }
 
+/// What takes the server's bytes apart.
+#[derive(Debug)]
+enum Reader {
+    WebSocket(Parser),
+    Multipart(Multipart),
+}
+
+impl Reader {
+    fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Event<'a>>, Broken> {
+        match self {
+            Self::WebSocket(parser) => parser.next(input),
+            Self::Multipart(multipart) => multipart.next(input),
+        }
+    }
+}
+
 /// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     options: Options,
-    parser: Parser,
+    reader: Reader,
     /// What waits to be sent.
     pub(crate) outgoing: Vec<u8>,
     /// Frames were asked for.
     pub(crate) is_started: bool,
+    is_paused: bool,
     to_ack: Option<u64>,
     config_id: Option<u8>,
     message: Message,
@@ -82,9 +100,13 @@ impl Session {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             options: options.clone(),
-            parser: Parser::new(),
+            reader: match options.mode {
+                Mode::V1 | Mode::Bare => Reader::WebSocket(Parser::new()),
+                Mode::Mjpeg => Reader::Multipart(Multipart::new()),
+            },
             outgoing: Vec::new(),
-            is_started: options.mode == Mode::Bare,
+            is_started: options.mode != Mode::V1,
+            is_paused: false,
             to_ack: None,
             config_id: None,
             message: NO_MESSAGE,
@@ -101,11 +123,12 @@ impl Session {
         witness: &mut impl Witness,
     ) -> Result<(), Ended> {
         loop {
-            let event = self.parser.next(&mut input);
+            let event = self.reader.next(&mut input);
             let event = event
                 .map_err(|broken| Ended::Lost(format!("server broke the protocol: {broken}")))?;
             match event {
                 Some(Event::Part(part)) => self.part(part)?,
+                Some(Event::Kept(part)) => self.part(&part)?,
                 Some(Event::Begin(len)) => self.begin(len),
                 Some(Event::End) => self.end(witness)?,
                 Some(Event::Text(text)) => self.text(&text, witness)?,
@@ -141,7 +164,7 @@ impl Session {
     }
 
     fn text(&mut self, text: &str, witness: &mut impl Witness) -> Result<(), Ended> {
-        if self.options.mode == Mode::Bare {
+        if self.options.mode != Mode::V1 {
             return Ok(());
         }
         let message = ServerMessage::parse(text);
@@ -152,7 +175,7 @@ impl Session {
             ServerMessage::Config { id, format, .. } => {
                 self.config_id = Some(id);
                 self.is_decided = false;
-                self.checks = check::layout(&format).map(Check::new).into_iter().collect();
+                self.checks = check::of_config(&format).into_iter().collect();
                 witness.format(&format);
             }
             ServerMessage::State { state, why, .. } => {
@@ -195,15 +218,15 @@ impl Session {
 
     fn begin(&mut self, len: Option<u64>) {
         self.message = NO_MESSAGE;
-        if self.options.mode == Mode::Bare && (self.bare_len != len || len.is_none()) {
-            self.bare_len = len;
+        if self.options.mode == Mode::V1 || (self.bare_len == len && len.is_some()) {
+            return;
+        }
+        self.bare_len = len;
+        // Pictures of JPEG are never of one length.
+        let fits = self.is_decided && self.checks.first().is_some_and(Check::fits_any_length);
+        if !fits {
             self.is_decided = false;
-            self.checks = len
-                .map(check::bare_layouts)
-                .unwrap_or_default()
-                .into_iter()
-                .map(Check::new)
-                .collect();
+            self.checks = check::of_len(len.unwrap_or(0));
         }
     }
 
@@ -260,7 +283,7 @@ impl Session {
                 return Ok(());
             }
         }
-        let stamps = self.judge();
+        let (stamps, stamped_us) = self.judge();
         let stamped = match stamps {
             Some(Stamps::Whole(sequence)) => Some(sequence),
             _ => None,
@@ -270,33 +293,41 @@ impl Session {
             dropped: header.map_or(0, |header| header.dropped),
             len: message.payload_len,
             stamps,
+            captured_us: header.map(|header| header.captured_us).or(stamped_us),
+            sent_us: header.map(|header| header.sent_us),
         };
-        witness.frame(frame, header, now_us);
+        if self.options.pauses && !std::mem::replace(&mut self.is_paused, true) {
+            self.send(Opcode::Text, ClientMessage::Pause { stream: None }.to_json().as_bytes());
+        }
+        witness.frame(frame, now_us);
         Ok(())
     }
 
-    /// Judges the frame that ended; the first of a format decides whether there are stamps, and where.
-    fn judge(&mut self) -> Option<Stamps> {
+    /// Judges the frame that ended; the first of a format decides whether there are stamps, and where. Gives the time in
+    /// them too.
+    fn judge(&mut self) -> (Option<Stamps>, Option<u64>) {
         if self.options.verify == Verify::Never {
-            return None;
+            return (None, None);
         }
-        let found: Vec<Stamps> = self.checks.iter_mut().map(Check::end).collect();
+        if let ([check], true) = (&mut self.checks[..], self.is_decided) {
+            let (stamps, captured_us) = check.end();
+            return (Some(stamps), captured_us);
+        }
+        let found: Vec<(Stamps, Option<u64>)> = self.checks.iter_mut().map(Check::end).collect();
+        let always = (self.options.verify == Verify::Always).then_some(Stamps::Absent);
         if !std::mem::replace(&mut self.is_decided, true) {
-            let is_whole = |stamps: &Stamps| matches!(stamps, Stamps::Whole(_));
+            let is_whole = |found: &(Stamps, _)| matches!(found.0, Stamps::Whole(_));
             let best = found.iter().position(is_whole);
             // One row that looks like a stamp may be a picture of something else: it decides only where stamps are
             // known to be there.
             let is_certain = self.options.verify == Verify::Always;
-            let torn = || found.iter().position(|stamps| *stamps == Stamps::Torn);
+            let torn = || found.iter().position(|found| found.0 == Stamps::Torn);
             let best = best.or_else(|| torn().filter(|_| is_certain));
             self.checks = best.map(|best| self.checks.swap_remove(best)).into_iter().collect();
-            return match (best, self.options.verify) {
-                (Some(best), _) => Some(found[best]),
-                (None, Verify::Always) => Some(Stamps::Absent),
-                (None, _) => None,
-            };
+            if let Some(best) = best {
+                return (Some(found[best].0), found[best].1);
+            }
         }
-        let always = || (self.options.verify == Verify::Always).then_some(Stamps::Absent);
-        found.first().copied().or_else(always)
+        (always, None)
     }
 }

@@ -15,6 +15,10 @@ pub(crate) struct Arrived {
     pub(crate) len: u64,
     /// `None` where they were not looked at.
     pub(crate) stamps: Option<Stamps>,
+    /// When it was captured, in µs of the server's clock, if that is known.
+    pub(crate) captured_us: Option<u64>,
+    /// When its sending began, likewise.
+    pub(crate) sent_us: Option<u64>,
 }
 
 /// Counts since the measurement began.
@@ -123,7 +127,14 @@ mod tests {
     use super::*;
 
     fn frame(sequence: u64) -> Arrived {
-        Arrived { sequence: Some(sequence), dropped: 0, len: 10, stamps: None }
+        Arrived {
+            sequence: Some(sequence),
+            dropped: 0,
+            len: 10,
+            stamps: None,
+            captured_us: None,
+            sent_us: None,
+        }
     }
 
     fn counted(sequences: &[u64]) -> Tally {

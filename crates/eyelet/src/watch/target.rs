@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 
 /// Where Eyelet's own WebSocket is.
 const DEFAULT_PATH: &str = "/-/ws";
+/// Where its pictures in a multipart answer are.
+const MJPEG_PATH: &str = "/-/stream.mjpg";
 const DEFAULT_PORT: u16 = 80;
 
 /// A server and a path on it.
@@ -27,6 +29,15 @@ impl Target {
     pub fn authority(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// Means the pictures in a multipart answer where no path was given.
+    #[must_use]
+    pub fn for_mjpeg(mut self) -> Self {
+        if let Some(query) = self.path.strip_prefix(DEFAULT_PATH) {
+            self.path = format!("{MJPEG_PATH}{query}");
+        }
+        self
     }
 
     /// Finds the addresses of the host, in the order in which to try them. Blocks while a name is looked up.
@@ -118,6 +129,16 @@ mod tests {
             ("[::1]", "http://[::1]:80/-/ws"),
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn mjpeg_has_a_path_of_its_own() {
+        for (text, read) in [
+            ("cam?stream=1", "http://cam:80/-/stream.mjpg?stream=1"),
+            ("cam/video", "http://cam:80/video"),
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().for_mjpeg().to_string(), read);
         }
     }
 

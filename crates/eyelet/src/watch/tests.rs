@@ -30,6 +30,8 @@ fn options(url: &str) -> Options {
         format: None,
         window: None,
         no_ack: false,
+        pauses: false,
+        announces: false,
         reading: Reading::Fast,
         verify: Verify::Auto,
         reconnects: true,

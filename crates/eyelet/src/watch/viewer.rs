@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use eyelet_wire::v1::{FormatInfo, FrameHeader};
+use eyelet_wire::v1::FormatInfo;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -294,7 +294,7 @@ struct View<'a> {
 }
 
 impl Witness for View<'_> {
-    fn frame(&mut self, frame: Arrived, header: Option<&FrameHeader>, now_us: u64) {
+    fn frame(&mut self, frame: Arrived, now_us: u64) {
         let shared = self.shared;
         if let (Phase::Ending(end), Some(sequence)) = (shared.phase.get(), frame.sequence)
             && sequence > end
@@ -305,20 +305,20 @@ impl Witness for View<'_> {
         if let Some(sequence) = frame.sequence
             && shared.newest.get().is_none_or(|newest| newest.sequence < sequence)
         {
-            let at_us = header.map_or(now_us, |header| header.captured_us);
+            let at_us = frame.captured_us.unwrap_or(now_us);
             shared.newest.set(Some(Newest { sequence, at_us }));
         }
         if !self.viewer.tally.borrow_mut().add(&frame) || shared.phase.get() == Phase::Connecting {
             return;
         }
-        let Some(header) = header else { return };
-        let latencies = [header.captured_us, header.sent_us].map(|from| now_us.checked_sub(from));
-        match latencies {
-            [Some(captured), Some(sent)] if captured.max(sent) < LONGEST_LATENCY_US => {
-                shared.from_capture.borrow_mut().add(captured);
-                shared.from_sending.borrow_mut().add(sent);
+        for (from_us, histogram) in
+            [(frame.captured_us, &shared.from_capture), (frame.sent_us, &shared.from_sending)]
+        {
+            let Some(from_us) = from_us else { continue };
+            match now_us.checked_sub(from_us).filter(|us| *us < LONGEST_LATENCY_US) {
+                Some(us) => histogram.borrow_mut().add(us),
+                None => shared.is_other_clock.set(true),
             }
-            _ => shared.is_other_clock.set(true),
         }
     }
 

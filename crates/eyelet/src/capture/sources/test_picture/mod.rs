@@ -72,7 +72,7 @@ impl Source for TestPicture {
         let captured_at = MonotonicNs::now();
         self.sequence += 1;
         let mut builder = FrameBuilder::new()?;
-        builder.write(self.picture.draw(self.sequence))?;
+        builder.write(self.picture.draw(self.sequence, captured_at))?;
         let frame = builder.seal(self.description.format, captured_at)?;
         Ok(Next::Frame(frame.with_interval(self.description.interval)))
     }

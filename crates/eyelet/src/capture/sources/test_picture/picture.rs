@@ -1,6 +1,6 @@
 //! What is on the test picture and where.
 
-use eyelet_area::Format;
+use eyelet_area::{Format, MonotonicNs};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::canvas::{Canvas, Rect};
@@ -75,13 +75,14 @@ impl Picture {
     }
 
     /// Draws what is new in this frame; gives all of its bytes.
-    pub(super) fn draw(&mut self, sequence: u64) -> &[u8] {
+    pub(super) fn draw(&mut self, sequence: u64, captured_at: MonotonicNs) -> &[u8] {
         self.canvas.fill(self.block, self.ink[0]);
         self.block = block_at(self.lane, sequence);
         self.canvas.fill(self.block, self.ink[1]);
         self.clock.show(&mut self.canvas, &time_of_day(), self.ink);
         self.number.show(&mut self.canvas, &format!("FRAME {sequence}"), self.ink);
         self.stamp.write_frame(self.canvas.bytes_mut(), sequence);
+        self.stamp.write_time(self.canvas.bytes_mut(), captured_at.as_micros());
         self.canvas.bytes()
     }
 }
@@ -154,6 +155,8 @@ mod tests {
 
     use super::*;
 
+    const NOW: MonotonicNs = MonotonicNs(4_711_000);
+
     /// The Y, U, V of a pixel of a YUYV picture.
     fn pixel(bytes: &[u8], width: usize, x: usize, y: usize) -> [u8; 3] {
         let pair = &bytes[(y * width + x / 2 * 2) * 2..][..4];
@@ -167,7 +170,7 @@ mod tests {
     #[test]
     fn bars_stand_in_order_over_two_thirds() {
         let mut picture = vga();
-        let bytes = picture.draw(1);
+        let bytes = picture.draw(1, NOW);
         for (bar, y) in
             [(0, 235), (1, 210), (2, 170), (3, 145), (4, 106), (5, 81), (6, 41), (7, 16)]
         {
@@ -182,7 +185,7 @@ mod tests {
     #[test]
     fn the_ramp_goes_from_black_to_white() {
         let mut picture = vga();
-        let bytes = picture.draw(1);
+        let bytes = picture.draw(1, NOW);
         assert_eq!(pixel(bytes, 640, 0, 321), [16, 128, 128]);
         assert_eq!(pixel(bytes, 640, 639, 321), [235, 128, 128]);
     }
@@ -193,8 +196,8 @@ mod tests {
         let lit = |bytes: &[u8]| -> Vec<usize> {
             (0..640).filter(|x| pixel(bytes, 640, *x, 371)[0] == 235).collect()
         };
-        let first = lit(picture.draw(100));
-        let second = lit(picture.draw(101));
+        let first = lit(picture.draw(100, NOW));
+        let second = lit(picture.draw(101, NOW));
         assert_eq!((first.len(), second.len()), (40, 40));
         assert_eq!(second[0], first[0] + BLOCK_STEP);
     }
@@ -202,7 +205,7 @@ mod tests {
     #[test]
     fn clock_and_number_are_there_and_stay_clear_of_the_stamp() {
         let mut picture = vga();
-        let bytes = picture.draw(1);
+        let bytes = picture.draw(1, NOW);
         let lit = |rows: std::ops::Range<usize>| {
             rows.flat_map(|y| (0..640).map(move |x| (x, y)))
                 .filter(|(x, y)| y % 8 != 0 && pixel(bytes, 640, *x, *y)[0] == 235)
@@ -218,8 +221,8 @@ mod tests {
     #[test]
     fn only_what_changes_changes() {
         let mut picture = vga();
-        let before = picture.draw(7).to_vec();
-        let after = picture.draw(8);
+        let before = picture.draw(7, NOW).to_vec();
+        let after = picture.draw(8, NOW);
         let rows = before.chunks(1280).zip(after.chunks(1280));
         let changed = rows.filter(|(before, after)| before != after).count();
         assert!(changed < 60 + 40 + 80, "{changed} rows");
@@ -233,11 +236,14 @@ mod tests {
             let format = Format::packed(fourcc, width * 2 + odd, height);
             let mut picture = Picture::new(&format).unwrap();
             let layout = stamp::Layout::for_format(&format).unwrap();
-            let first = picture.draw(sequence);
+            let first = picture.draw(sequence, NOW);
             prop_assert_eq!(first.len() as u64, format.packed_len().unwrap());
             prop_assert_eq!(layout.read_frame(first), Some(sequence & 0xffff_ffff_ffff));
+            if let Some(time) = layout.time_range() {
+                prop_assert_eq!(layout.read(&first[time]), Some(4711));
+            }
             let next = sequence.wrapping_add(1);
-            prop_assert_eq!(layout.read_frame(picture.draw(next)), Some(next & 0xffff_ffff_ffff));
+            prop_assert_eq!(layout.read_frame(picture.draw(next, NOW)), Some(next & 0xffff_ffff_ffff));
         }
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! In every eighth row ([`ROW_STEP`]) the first 64 pixels ([`PIXELS`]) are one 64-bit word, most significant bit first:
 //! white is 1, black is 0. The word is the low 48 bits of the sequence, then their check sum. Rows of one frame all say
-//! the same, so a frame that is torn, stale or mixed up shows.
+//! the same, so a frame that is torn, stale or mixed up shows. In the first row a second word may follow: when the frame
+//! was captured, in µs, so that it also shows how late a frame is.
 //!
 //! Belongs here: where the word is and what it means. Does not belong here: the rest of the picture.
+
+pub mod jpeg;
 
 use std::ops::Range;
 
@@ -53,6 +56,7 @@ fn check16(bytes: &[u8]) -> u16 {
 pub struct Layout {
     fourcc: FourCc,
     stride: usize,
+    width: usize,
     height: usize,
     /// Bytes from one pixel's luma to the next one's.
     step: usize,
@@ -80,7 +84,7 @@ impl Layout {
         }
         let is_full = format.fourcc == FourCc::RGB24 || format.range == CodeRange::Full;
         let (zero, one) = if is_full { (0, 255) } else { (16, 235) };
-        Some(Self { fourcc: format.fourcc, stride, height, step, luma, zero, one })
+        Some(Self { fourcc: format.fourcc, stride, width, height, step, luma, zero, one })
     }
 
     /// Tells how many rows carry the stamp.
@@ -105,6 +109,24 @@ impl Layout {
         }
         let bit = |pixel: &[u8]| u64::from(pixel[self.luma] >= BRIGHT);
         sequence_of(pixels.take(PIXELS).fold(0, |word, pixel| word << 1 | bit(pixel)))
+    }
+
+    /// Gives the place of the time's bytes in a frame, right behind those of its first row's number; `None` where the row
+    /// has no room for both.
+    #[must_use]
+    pub fn time_range(&self) -> Option<Range<usize>> {
+        let (start, end) = (PIXELS * self.step, 2 * PIXELS * self.step);
+        (self.width >= 2 * PIXELS && self.stride >= end).then_some(start..end)
+    }
+
+    /// Writes the time in µs, of which the low 48 bits count, where there is room.
+    ///
+    /// # Panics
+    /// If the frame is shorter than a row.
+    pub fn write_time(&self, frame: &mut [u8], captured_us: u64) {
+        if let Some(range) = self.time_range() {
+            self.write(&mut frame[range], captured_us);
+        }
     }
 
     /// Reads the sequence of a whole frame; `None` unless all its stamps are whole and say the same.
@@ -195,6 +217,19 @@ mod tests {
         new[64 * 16..].copy_from_slice(&old[64 * 16..]);
         assert_eq!((layout.rows(), layout.read_frame(&old)), (3, Some(7)));
         assert_eq!(layout.read_frame(&new), None);
+    }
+
+    #[test]
+    fn the_time_follows_the_number_where_there_is_room() {
+        let layout = |width| Layout::for_format(&Format::packed(FourCc::YUYV, width, 16)).unwrap();
+        assert_eq!(layout(126).time_range(), None);
+        let (layout, mut frame) = (layout(128), vec![0; 128 * 2 * 16]);
+        let range = layout.time_range().unwrap();
+        assert_eq!(range, 128..256);
+        layout.write_frame(&mut frame, 7);
+        assert_eq!(layout.read(&frame[range.clone()]), None);
+        layout.write_time(&mut frame, 4711);
+        assert_eq!((layout.read(&frame[range]), layout.read_frame(&frame)), (Some(4711), Some(7)));
     }
 
     proptest! {

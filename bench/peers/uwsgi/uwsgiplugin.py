@@ -1,0 +1,3 @@
+NAME = 'camera'
+CFLAGS = ['-I..']
+GCC_LIST = ['camera']
