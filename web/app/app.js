@@ -71,7 +71,8 @@ function sentence(why) {
 
 /** @param {Stream[]} offered */
 function showStreams(offered) {
-  streams = offered;
+  // A stream that is made of another is the same picture in another form.
+  streams = offered.filter(({ of }) => of === undefined);
   const current = streams.find(({ id }) => String(id) === chosen) ?? streams[0];
   select.replaceChildren(...streams.map(({ id, name }) => new Option(name, String(id))));
   element('picker').hidden = streams.length < 2;

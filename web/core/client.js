@@ -6,7 +6,7 @@
  */
 import { Backoff } from './backoff.js';
 import { ServerClock, systemClock } from './clock.js';
-import { PAUSE, PLAY, SUBPROTOCOL, ackMessage, pingMessage, readFrame, readMessage, startMessage } from './protocol.js';
+import { PAUSE, PLAY, STOP, SUBPROTOCOL, ackMessage, pingMessage, readFrame, readMessage, startMessage } from './protocol.js';
 
 /** @typedef {import('./protocol.js').Config} Config */
 /** @typedef {import('./protocol.js').StreamId} StreamId */
@@ -67,6 +67,8 @@ export class Client {
   #connection = 0;
   /** Counts our `start` messages. Invariant: nothing of an earlier one is shown. */
   #start = 0;
+  /** Whether a stream was started on this connection. */
+  #hasStream = false;
   /** Whether this connection knows what we want. */
   #isStarted = false;
   /** Whether the server was told that nobody looks. */
@@ -185,6 +187,7 @@ export class Client {
     this.serverClock = new ServerClock();
     this.#config = null;
     this.#isHelloDone = false;
+    this.#hasStream = false;
     this.#isStarted = false;
     this.#isPauseSaid = false;
     this.#hasFrame = false;
@@ -240,6 +243,9 @@ export class Client {
   #sendStart() {
     this.#start += 1;
     this.#isStarted = true;
+    // A socket carries several streams; we show one.
+    if (this.#hasStream) this.#send(STOP);
+    this.#hasStream = true;
     this.#config = null;
     this.#hasFrame = false;
     this.#error = '';

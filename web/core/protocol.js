@@ -34,7 +34,10 @@ const MAX_SIDE_PX = 16384;
  */
 /** @typedef {number} StreamId */
 /** @typedef {'live' | 'no_signal'} Signal any other word of a newer server means that there is no picture, too */
-/** @typedef {{id: StreamId, name: string, state: Signal, why?: string, formats: Format[]}} Stream */
+/**
+ * @typedef {{id: StreamId, name: string, of?: StreamId, state: Signal, why?: string, formats: Format[]}} Stream
+ *   `of` is the stream that it is made of; a camera's own has none
+ */
 
 /** @typedef {{t: 'hello', v: number, server: string, streams: Stream[]}} Hello */
 /** @typedef {{t: 'config', id: number, stream: StreamId} & Format} Config */
@@ -126,7 +129,7 @@ const isStream = (value) => value !== null && typeof value === 'object' && isId(
 const isSide = (value) => Number.isInteger(value) && value > 0 && value <= MAX_SIDE_PX;
 
 /**
- * Chooses stream and format; may be repeated on an open connection.
+ * Starts a stream beside those that are started, or anew with other wishes.
  *
  * @param {object} choice
  * @param {StreamId} [choice.stream] the first one without it
@@ -146,6 +149,8 @@ export const ackMessage = (sequence) => `{"t":"ack","seq":${sequence}}`;
 /** @param {number} clientUs comes back in the pong */
 export const pingMessage = (clientUs) => JSON.stringify({ t: 'ping', c: clientUs });
 
+/** Ends all streams that were started. */
+export const STOP = '{"t":"stop"}';
 /** Stops the frames; the connection stays. */
 export const PAUSE = '{"t":"pause"}';
 /** Lets the frames come again. */

@@ -261,10 +261,10 @@ test('a stream chosen while nobody looks is started when somebody does', () => {
   client.pause();
   client.select(1);
   client.play();
-  assert.deepEqual(FakeSocket.last.tags, ['start', 'pause', 'start', 'play']);
+  assert.deepEqual(FakeSocket.last.tags, ['start', 'pause', 'stop', 'start', 'play']);
   client.pause();
   client.play();
-  assert.deepEqual(FakeSocket.last.tags.slice(4), ['pause', 'play']);
+  assert.deepEqual(FakeSocket.last.tags.slice(5), ['pause', 'play']);
 });
 
 test('whoever looks again does not wait for a long delay', () => {
