@@ -183,6 +183,12 @@ fn a_snapshot_is_as_young_as_it_is_asked_to_be() -> Result<()> {
             before.as_micros()
         );
     }
+    let narrow = start(SMALL, &["--stream", "jpeg?width=32"])?;
+    let width = |path| -> Result<Option<String>> {
+        Ok(narrow.get(path)?.header("x-eyelet-width").map(str::to_owned))
+    };
+    assert_eq!(width("/-/snapshot.jpg?width=20")?.as_deref(), Some("32"));
+    assert_eq!(width("/-/snapshot.jpg?width=33")?.as_deref(), Some("64"));
     assert_eq!(eyelet.get("/-/snapshot.jpg?max_age=soon")?.status, 400);
     assert_eq!(eyelet.get("/-/snapshot.jpg?stream=garden")?.status, 404);
     let head = exchange(eyelet.addr(), "HEAD", "/-/snapshot.jpg", &[], b"")?;

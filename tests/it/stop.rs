@@ -70,8 +70,8 @@ fn children_end_with_a_supervisor_that_is_killed() -> Result<()> {
     assert_eq!(children.len(), 6);
     eyelet.signal(Signal::KILL)?;
     eyelet.wait_end()?;
-    assert!(children.iter().all(|child| !child.is_alive()), "{children:?}");
-    Ok(())
+    // The kernel ends them after it; each needs a moment on a core for that.
+    eyelet.wait_until("end of the children", || children.iter().all(|child| !child.is_alive()))
 }
 
 /// A run in the place where the system keeps runtime folders; killed when dropped.

@@ -63,7 +63,7 @@ async fn route(
         "healthz" => Ok(plain(StatusCode::OK, "ok")),
         "api/status" => Ok(api::status(server).await),
         "snapshot.png" => snapshot::png(wanted_stream(server, query)?, server).await,
-        "snapshot.jpg" => snapshot::jpeg(wanted_stream(server, query)?, server, query).await,
+        "snapshot.jpg" => snapshot::raw(wanted_jpeg(server, query)?, query).await,
         "frame" => snapshot::raw(in_wanted_format(server, query)?, query).await,
         "stream.mjpg" => {
             let style = Style { is_advanced: query.is_on("advance"), ..Style::default() };

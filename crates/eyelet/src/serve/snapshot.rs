@@ -41,25 +41,12 @@ pub(super) async fn png(feed: &Rc<Feed>, server: &Server) -> Result<Answer, Box<
     make(server, "image/png", move || picture::to_png(&frame)).await
 }
 
-/// `GET /-/snapshot.jpg?stream=&max_age=&width=`.
-pub(super) async fn jpeg(
-    feed: &Rc<Feed>,
-    server: &Server,
-    query: Query<'_>,
-) -> Result<Answer, Box<Answer>> {
-    let max_age = max_age(query)?;
-    let feed = streams::as_jpeg(server, feed, None);
-    let frame = newest(feed, max_age).await?;
-    Ok(as_it_is(frame))
-}
-
-/// `GET /-/frame?stream=&format=&max_age=`.
+/// `GET /-/snapshot.jpg?stream=&width=&max_age=` and `GET /-/frame?stream=&format=&max_age=`: the frame as it is.
+///
+/// The picture is as wide as the narrowest rendition that is wide enough: nothing is made for one who asks once.
 pub(super) async fn raw(feed: &Rc<Feed>, query: Query<'_>) -> Result<Answer, Box<Answer>> {
-    Ok(as_it_is(newest(feed, max_age(query)?).await?))
-}
-
-fn max_age(query: Query<'_>) -> Result<Option<Duration>, Box<Answer>> {
-    Ok(query.number("max_age", 0.0..=MAX_AGE)?.map(Duration::from_secs_f64))
+    let max_age = query.number("max_age", 0.0..=MAX_AGE)?.map(Duration::from_secs_f64);
+    Ok(as_it_is(newest(feed, max_age).await?))
 }
 
 /// Gives a stream's newest frame, of no more than this age when the request came.
