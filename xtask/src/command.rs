@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -28,6 +28,12 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
 pub(crate) fn text(command: &mut Command) -> Result<String> {
     let line = describe(command);
     String::from_utf8(output(command)?).with_context(|| format!("`{line}` did not print UTF-8"))
+}
+
+/// Finds a program on the path.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Asks a person on the terminal whether to do it; `what` completes "…? [y/N]".

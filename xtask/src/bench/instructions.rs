@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::peers::find;
 use super::server::Programs;
+use crate::command::find;
 use crate::command::output;
 use crate::workspace_root;
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::command::output;
+use crate::command::{find, output};
 
 /// Linux's own settings. Source: `tcp(7)`; `Documentation/networking/ip-sysctl.rst`.
 const SETTINGS: &[(&str, &str)] = &[
@@ -55,7 +55,7 @@ impl Lab {
     fn set_up(&mut self) -> Result<()> {
         ensure!(rustix::process::geteuid().is_root(), "a network namespace needs root");
         for program in ["ip", "taskset", "nice", "setsid"] {
-            ensure!(super::peers::find(program).is_some(), "`{program}` is missing");
+            ensure!(find(program).is_some(), "`{program}` is missing");
         }
         ensure!(std::thread::available_parallelism()?.get() > 1, "there is one processor only");
         let allowed = fs::read_to_string(ALLOWED)?;

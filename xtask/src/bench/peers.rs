@@ -248,9 +248,3 @@ fn newest(folder: &Path, name: &str) -> Result<PathBuf> {
         None => bail!("there is no `{name}` in `{}`", folder.display()),
     }
 }
-
-/// Finds a program on the path.
-pub(super) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
-}

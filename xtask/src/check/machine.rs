@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::command::{self, is_agreed};
+use crate::command::{self, find, is_agreed};
 
 /// Programs, any one of which will do, and the package that has them.
 #[derive(Debug)]
@@ -135,11 +135,6 @@ pub(super) fn path() -> Result<OsString> {
     let fetched = Some(node_folder()).filter(|folder| folder.exists());
     let folders = fetched.into_iter().chain(std::env::split_paths(&inherited));
     std::env::join_paths(folders).context("failed to extend PATH")
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 #[cfg(test)]
