@@ -314,6 +314,20 @@ fn several_streams_go_over_one_socket() -> Result<()> {
 }
 
 #[test]
+fn a_rendition_is_what_the_greeting_says_of_it() -> Result<()> {
+    let eyelet = start(SMALL, &["--stream", "jpeg?width=20"])?;
+    let mut viewer = V1::connect(&eyelet)?;
+    let told = viewer.hello["streams"][1]["formats"][0].clone();
+    viewer.start(json!({"stream": 1}))?;
+    let config = viewer.text("config")?;
+    for key in ["format", "width", "height", "stride", "range"] {
+        assert_eq!(told[key], config[key], "{key}");
+    }
+    assert_eq!((&config["width"], &config["height"]), (&json!(20), &json!(15)));
+    Ok(())
+}
+
+#[test]
 fn what_slow_viewers_hold_stays_within_its_budget() -> Result<()> {
     // Frames of 4 MB: eight of them are the budget.
     let eyelet = start("test:1920x1080@5", &[])?;

@@ -194,18 +194,6 @@ pub struct Status {
     pub uptime_s: u64,
 }
 
-impl Status {
-    /// What the process reports that captures into this area, if it has answered.
-    #[must_use]
-    pub fn capture(&self, area: usize) -> Option<&CaptureReport> {
-        let role = crate::role::Role::Capture { area }.to_string();
-        match &self.children.iter().find(|child| child.role == role)?.report {
-            Some(Report::Capture(report)) => Some(report),
-            _ => None,
-        }
-    }
-}
-
 /// How one child is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChildStatus {

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod control;
+mod due;
 pub mod encode;
 pub mod error;
 mod inherit;

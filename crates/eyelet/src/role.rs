@@ -74,56 +74,36 @@ pub struct AreaPlace {
     pub name: String,
     /// Its socket.
     pub path: std::path::PathBuf,
-    /// The id of the area that its frames are made from; none where a source gives them.
-    pub of: Option<usize>,
-    /// What its frames are.
-    pub kind: AreaKind,
+    /// What its frames are made of; none where a source gives them.
+    pub made: Option<Made>,
 }
 
-/// What an area's frames are.
+/// How a derived stream comes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AreaKind {
-    /// As a source gives them.
-    Source,
-    /// One JPEG picture each.
-    Jpeg {
-        /// See [`stream::Kind::Jpeg`].
-        quality: u8,
-        /// See [`stream::Kind::Jpeg`].
-        width: Option<u32>,
-    },
-    /// RGBA.
-    Rgba,
+pub struct Made {
+    /// The id of the area that its frames are made from.
+    pub of: usize,
+    /// What is made of them.
+    pub kind: stream::Kind,
 }
 
-impl From<stream::Kind> for AreaKind {
-    fn from(kind: stream::Kind) -> Self {
-        match kind {
-            stream::Kind::Jpeg { quality, width } => Self::Jpeg { quality, width },
-            stream::Kind::Rgba => Self::Rgba,
-        }
-    }
-}
-
-impl AreaKind {
-    /// The quality of its JPEG pictures.
+impl AreaPlace {
+    /// The id of the area that its frames are made from; none where a source gives them.
     #[must_use]
-    pub fn quality(self) -> Option<u8> {
-        match self {
-            Self::Jpeg { quality, .. } => Some(quality),
-            Self::Source | Self::Rgba => None,
-        }
+    pub fn of(&self) -> Option<usize> {
+        self.made.map(|made| made.of)
     }
 
-    /// Names it as the status does.
+    /// The id of the area of the camera that it shows: its own, or the one that its frames are made from.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Jpeg { .. } => "jpeg",
-            Self::Rgba => "rgba",
-        }
+    pub fn camera(&self) -> usize {
+        self.of().unwrap_or(self.id)
+    }
+
+    /// What is made of a camera's frames; none where a source gives them.
+    #[must_use]
+    pub fn kind(&self) -> Option<stream::Kind> {
+        self.made.map(|made| made.kind)
     }
 }
 

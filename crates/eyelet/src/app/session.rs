@@ -275,8 +275,7 @@ impl Session<'_> {
         link.send_frame(opcode(op), &[], frame, pos..end);
         sent(link).await.map_err(|_| gone())?;
         followed.last = followed.last.max(sequence);
-        count(&self.server.counters.frames_sent, 1);
-        count(&self.server.counters.bytes_sent, end - pos);
+        self.server.count_frame(end - pos, 0);
         Ok(sequence.to_string())
     }
 

@@ -13,12 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use eyelet_area::{Format, Owner, State};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::backoff::Backoff;
 use crate::config::Camera;
 use crate::control::{CaptureReport, Control, FromChild, Opened, Report, ToChild};
+use crate::due;
 use crate::error::{Error, ErrorKind, Result};
 use crate::role::Born;
 use rate::Rate;
@@ -150,11 +151,6 @@ impl Capture {
     fn wait(&self) -> Result<()> {
         let wait = self.source.as_ref().map(|s| s.wait()).unwrap_or_default();
         let due = if self.source.is_some() { wait.due } else { Some(self.retry_at) };
-        let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
-        let timeout = timeout.map(|t| Timespec {
-            tv_sec: t.as_secs().cast_signed(),
-            tv_nsec: t.subsec_nanos().into(),
-        });
         let mut fds = vec![
             PollFd::new(&self.owner, PollFlags::IN),
             PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
@@ -162,7 +158,7 @@ impl Capture {
         fds.extend(
             wait.readable.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::PRI)),
         );
-        match poll(&mut fds, timeout.as_ref()) {
+        match poll(&mut fds, due::within(due).as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(e) => Err(Error::failed(format!("failed to wait for frames: {e}"))),
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use eyelet_area::Format;
+use eyelet_area::{Format, FourCc};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Camera;
@@ -47,6 +47,62 @@ impl Kind {
 
     fn is_full_size_jpeg(self) -> bool {
         matches!(self, Self::Jpeg { width: None, .. })
+    }
+
+    /// Names it as the status does, without its size.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg { .. } => "jpeg",
+            Self::Rgba => "rgba",
+        }
+    }
+
+    /// The pixel format of what is made.
+    #[must_use]
+    pub fn fourcc(self) -> FourCc {
+        match self {
+            Self::Jpeg { .. } => FourCc::MJPEG,
+            Self::Rgba => FourCc::RGBA32,
+        }
+    }
+
+    /// The quality of its JPEG pictures.
+    #[must_use]
+    pub fn quality(self) -> Option<u8> {
+        match self {
+            Self::Jpeg { quality, .. } => Some(quality),
+            Self::Rgba => None,
+        }
+    }
+
+    /// The width of a rendition; none where the picture keeps its size.
+    #[must_use]
+    pub fn width(self) -> Option<u32> {
+        match self {
+            Self::Jpeg { width, .. } => width,
+            Self::Rgba => None,
+        }
+    }
+
+    /// Width and height of what is made of a picture: in proportion, and never larger than the original.
+    #[must_use]
+    pub fn size_of(self, (width, height): (u32, u32)) -> (u32, u32) {
+        match self.width().filter(|wanted| *wanted < width) {
+            None => (width, height),
+            Some(wanted) => {
+                let (w, h) = (u64::from(width), u64::from(height));
+                let scaled = (h * u64::from(wanted) + w / 2) / w;
+                (wanted, u32::try_from(scaled).unwrap_or(height).max(1))
+            }
+        }
+    }
+
+    /// What a frame is that is made of a picture of this size.
+    #[must_use]
+    pub fn format_of(self, size: (u32, u32)) -> Format {
+        let (width, height) = self.size_of(size);
+        Format::packed(self.fourcc(), width, height)
     }
 }
 

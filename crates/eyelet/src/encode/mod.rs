@@ -13,10 +13,11 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use eyelet_area::{Frame, Owner, State};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::control::{Control, EncodeReport, FromChild, Opened, Report, ToChild};
+use crate::due;
 use crate::error::{Error, ErrorKind, Result};
 use crate::role::Born;
 use demand::Demand;
@@ -43,9 +44,8 @@ pub fn run(area: usize, born: Born) -> Result<()> {
     let Born { boot, control, mut sockets } = born;
     let missing = || Error::failed(format!("there is no stream to make for area {area}"));
     let place = boot.areas.get(area).ok_or_else(missing)?;
-    let source = place.of.and_then(|of| boot.areas.get(of)).ok_or_else(missing)?;
-    let derived = area.checked_sub(boot.config.sources.len()).ok_or_else(missing)?;
-    let kind = boot.config.streams.get(derived).ok_or_else(missing)?.kind;
+    let made = place.made.ok_or_else(missing)?;
+    let source = boot.areas.get(made.of).ok_or_else(missing)?;
     let listener = sockets.pop().ok_or_else(|| Error::failed("encode got no area socket"))?;
     // A byte on a socket of the poll below, so that no signal is missed just before it waits.
     let failed = |e: std::io::Error| Error::failed(format!("failed to hear signals: {e}"));
@@ -59,7 +59,7 @@ pub fn run(area: usize, born: Born) -> Result<()> {
         upstream: Upstream::new(source.path.clone()),
         control,
         stop,
-        work: Work::new(kind),
+        work: Work::new(made.kind),
         demand: Demand::new(now),
         source_state: State::default(),
         broken: None,
@@ -144,11 +144,6 @@ impl Encode {
 
     fn wait(&self) -> Result<Turn> {
         let due = [self.upstream.due(), self.forget_at, self.rest_at()].into_iter().flatten().min();
-        let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
-        let timeout = timeout.map(|t| Timespec {
-            tv_sec: t.as_secs().cast_signed(),
-            tv_nsec: t.subsec_nanos().into(),
-        });
         let mut fds = vec![
             PollFd::new(&self.stop, PollFlags::IN),
             PollFd::new(&self.owner, PollFlags::IN),
@@ -156,7 +151,7 @@ impl Encode {
         ];
         let upstream = self.upstream.readable();
         fds.extend(upstream.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        match poll(&mut fds, timeout.as_ref()) {
+        match poll(&mut fds, due::within(due).as_ref()) {
             Ok(_) if !fds[0].revents().is_empty() => Ok(Turn::Stop),
             Ok(_) | Err(Errno::INTR) => Ok(Turn::GoOn),
             Err(e) => Err(Error::failed(format!("failed to wait for frames: {e}"))),

@@ -36,14 +36,10 @@ impl Work {
         let is_jpeg = frame.info().format.fourcc == FourCc::MJPEG;
         match self.kind {
             Kind::Jpeg { width: None, .. } if is_jpeg => Ok(frame),
-            Kind::Jpeg { quality, width } => self.make_jpeg(&frame, quality, width),
+            Kind::Jpeg { quality, .. } => self.make_jpeg(&frame, quality),
             Kind::Rgba => {
-                let (width, height) = self.take(&frame)?;
-                finish(
-                    &frame,
-                    Format { stride: width * 4, ..shape(FourCc::RGBA32, width, height) },
-                    &self.pixels,
-                )
+                let size = self.take(&frame)?;
+                finish(&frame, self.kind.format_of(size), &self.pixels)
             }
         }
     }
@@ -54,9 +50,9 @@ impl Work {
         self.scaled = Vec::new();
     }
 
-    fn make_jpeg(&mut self, frame: &Frame, quality: u8, width: Option<u32>) -> Result<Frame> {
+    fn make_jpeg(&mut self, frame: &Frame, quality: u8) -> Result<Frame> {
         let from = self.take(frame)?;
-        let to = rendition(from, width);
+        let to = self.kind.size_of(from);
         let pixels = if to == from {
             &self.pixels
         } else {
@@ -64,7 +60,7 @@ impl Work {
             &self.scaled
         };
         let bytes = encode(pixels, to, quality)?;
-        finish(frame, shape(FourCc::MJPEG, to.0, to.1), &bytes)
+        finish(frame, self.kind.format_of(from), &bytes)
     }
 
     /// Makes RGBA of a frame, and gives its size.
@@ -76,26 +72,6 @@ impl Work {
         to_rgba(&format, frame.bytes()?, &mut self.pixels)?;
         Ok((format.width, format.height))
     }
-}
-
-/// The size of a rendition that is `width` wide: in proportion, and never larger than the original.
-fn rendition((width, height): (u32, u32), wanted: Option<u32>) -> (u32, u32) {
-    match wanted.filter(|wanted| *wanted < width) {
-        None => (width, height),
-        Some(wanted) => {
-            let (w, h) = (u64::from(width), u64::from(height));
-            let scaled = (h * u64::from(wanted) + w / 2) / w;
-            (wanted, u32::try_from(scaled).unwrap_or(height).max(1))
-        }
-    }
-}
-
-fn shape(fourcc: FourCc, width: u32, height: u32) -> Format {
-    let (matrix, range) = match fourcc {
-        FourCc::MJPEG => (Matrix::Bt601, Range::Full),
-        _ => (Matrix::Unspecified, Range::Full),
-    };
-    Format { width, height, stride: 0, fourcc, matrix, range }
 }
 
 fn finish(of: &Frame, format: Format, bytes: &[u8]) -> Result<Frame> {
@@ -222,6 +198,7 @@ mod tests {
 
     #[test]
     fn renditions_are_in_proportion_and_never_larger() {
+        let rendition = |size, width| Kind::Jpeg { quality: 80, width }.size_of(size);
         assert_eq!(rendition((640, 480), Some(320)), (320, 240));
         assert_eq!(rendition((640, 480), Some(641)), (640, 480));
         assert_eq!(rendition((640, 480), None), (640, 480));

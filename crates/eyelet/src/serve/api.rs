@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::control::{
     CaptureReport, ChildStatus, EncodeReport, Opened, Report, ServeReport, Status,
 };
-use crate::role::{AreaPlace, Role};
+use crate::role::{AreaPlace, Made, Role};
 use crate::serve::Server;
 use crate::serve::answer::{Answer, plain, whole};
 
@@ -35,12 +35,12 @@ fn describe(server: &Server, status: &Status) -> Value {
     let viewers = |id| serves.iter().filter_map(|serve| serve.viewers.get(&id)).sum::<usize>();
     let places = || server.feeds.iter().map(|feed| &feed.place);
     let sources: Vec<Value> = places()
-        .filter(|place| place.of.is_none())
-        .map(|AreaPlace { id, name, .. }| source(*id, name, status.capture(*id), viewers(*id)))
+        .filter(|place| place.made.is_none())
+        .map(|AreaPlace { id, name, .. }| source(*id, name, capture(status, *id), viewers(*id)))
         .collect();
     let streams: Vec<Value> = places()
-        .filter(|place| place.of.is_some())
-        .map(|place| stream(place, encoder(status, place.id), viewers(place.id)))
+        .filter_map(|place| Some((place, place.made?)))
+        .map(|(place, made)| stream(place, made, encode(status, place.id), viewers(place.id)))
         .collect();
     let processes: Vec<Value> = status.children.iter().map(process).collect();
     json!({
@@ -59,6 +59,27 @@ fn describe(server: &Server, status: &Status) -> Value {
         "refused": serves.iter().map(|serve| serve.refused).sum::<u64>(),
         "processes": processes,
     })
+}
+
+/// What the process reports that captures into this area, if it has answered.
+pub(super) fn capture(status: &Status, area: usize) -> Option<&CaptureReport> {
+    match report(status, Role::Capture { area })? {
+        Report::Capture(report) => Some(report),
+        _ => None,
+    }
+}
+
+/// What the process reports that makes the frames of this area, if it has answered.
+fn encode(status: &Status, area: usize) -> Option<&EncodeReport> {
+    match report(status, Role::Encode { area })? {
+        Report::Encode(report) => Some(report),
+        _ => None,
+    }
+}
+
+fn report(status: &Status, role: Role) -> Option<&Report> {
+    let role = role.to_string();
+    status.children.iter().find(|child| child.role == role)?.report.as_ref()
 }
 
 fn process(child: &ChildStatus) -> Value {
@@ -94,18 +115,8 @@ fn source(id: usize, name: &str, report: Option<&CaptureReport>, viewers: usize)
     })
 }
 
-/// What the process says that makes the frames of an area.
-fn encoder(status: &Status, id: usize) -> Option<&EncodeReport> {
-    let role = Role::Encode { area: id }.to_string();
-    let child = status.children.iter().find(|child| child.role == role)?;
-    match &child.report {
-        Some(Report::Encode(report)) => Some(report),
-        _ => None,
-    }
-}
-
-fn stream(place: &AreaPlace, report: Option<&EncodeReport>, viewers: usize) -> Value {
-    let AreaPlace { id, name, of, kind, .. } = place;
+fn stream(place: &AreaPlace, made: Made, report: Option<&EncodeReport>, viewers: usize) -> Value {
+    let (AreaPlace { id, name, .. }, Made { of, kind }) = (place, made);
     let Some(report) = report else {
         let why = "the encode process is starting, or busy";
         return json!({"id": id, "name": name, "of": of, "kind": kind.name(), "state": "no_signal", "why": why, "viewers": viewers});

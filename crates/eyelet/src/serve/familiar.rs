@@ -11,11 +11,12 @@ use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 
+use crate::config::stream::Kind;
 use crate::serve::answer::{Answer, not_found, whole};
 use crate::serve::http::Slot;
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
-use crate::serve::{Feed, Server, count, routes, snapshot, streams};
+use crate::serve::{Feed, Server, api, count, routes, snapshot, streams};
 
 /// The longest `key=` that is remembered for a client.
 const MAX_KEY_LEN: usize = 64;
@@ -49,7 +50,7 @@ pub(crate) async fn answer(
         "/" => {
             let action = query.get("action")?;
             let (word, number) = action.split_once('_').unwrap_or((&action, "0"));
-            let camera = server.feeds.iter().filter(|feed| feed.place.of.is_none());
+            let camera = server.feeds.iter().filter(|feed| feed.place.made.is_none());
             let camera = number.parse().ok().and_then(|number| camera.clone().nth(number));
             let known = ["stream", "snapshot"].into_iter().find(|known| *known == word);
             match (known, camera) {
@@ -96,9 +97,9 @@ fn with_fields(mut answer: Answer) -> Answer {
 
 /// `/state`: encoder, source and clients in ustreamer's words. The clients are those of this process.
 async fn state(server: &Server, jpeg: &Feed) -> Answer {
-    let camera = jpeg.place.of.unwrap_or(jpeg.place.id);
+    let camera = jpeg.place.camera();
     let status = server.line.status().await;
-    let report = status.as_ref().and_then(|status| status.capture(camera));
+    let report = status.as_ref().and_then(|status| api::capture(status, camera));
     let opened = report.and_then(|report| report.opened.as_ref());
     let fps = |millifps: u64| (millifps + 500) / 1000;
     let captured = report.map_or(0, |report| fps(report.millifps));
@@ -115,7 +116,7 @@ async fn state(server: &Server, jpeg: &Feed) -> Answer {
         .collect();
     let state = json!({"ok": true, "result": {
         "instance_id": "",
-        "encoder": {"type": "CPU", "quality": jpeg.place.kind.quality().unwrap_or(0)},
+        "encoder": {"type": "CPU", "quality": jpeg.place.kind().and_then(Kind::quality).unwrap_or(0)},
         "source": {
             "resolution": {
                 "width": opened.map_or(0, |opened| opened.width),

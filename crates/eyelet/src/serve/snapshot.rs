@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eyelet_area::{FourCc, Frame, MonotonicNs};
+use eyelet_area::{Format, FourCc, Frame, MonotonicNs};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest `max_age=` in seconds; more is no limit at all.
 const MAX_AGE: f64 = 86_400.0;
 /// The widest `width=`, that of the widest JPEG.
-pub(crate) const MAX_WIDTH: f64 = 65_535.0;
+pub(crate) const MAX_WIDTH: f64 = Format::MAX_SIDE_PX as f64;
 
 /// Makes pictures one at a time, beside the thread that serves streams.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 use eyelet_area::{Format, FourCc, Matrix, Range};
 use eyelet_wire::v1::{self, FormatInfo};
 
-use crate::role::AreaKind;
 use crate::serve::{Feed, Server};
 
 /// Finds a stream by its name or its id.
@@ -43,14 +42,16 @@ pub(crate) fn as_jpeg<'a>(
     feed: &'a Rc<Feed>,
     wanted_width: Option<u32>,
 ) -> &'a Rc<Feed> {
-    if wanted_width.is_none() && matches!(feed.place.kind, AreaKind::Jpeg { .. }) {
+    let is_made =
+        |feed: &Feed| feed.place.kind().is_some_and(|kind| kind.fourcc() == FourCc::MJPEG);
+    if wanted_width.is_none() && is_made(feed) {
         return feed;
     }
-    let camera = feed.place.of.unwrap_or(feed.place.id);
+    let camera = feed.place.camera();
     let jpegs = || {
-        server.feeds.iter().filter_map(|feed| match feed.place.kind {
-            AreaKind::Jpeg { width, .. } if feed.place.of == Some(camera) => Some((width, feed)),
-            _ => None,
+        server.feeds.iter().filter_map(|feed| {
+            let made = feed.place.made.filter(|made| made.of == camera)?;
+            (made.kind.fourcc() == FourCc::MJPEG).then_some((made.kind.width(), feed))
         })
     };
     let rendition = wanted_width.and_then(|wanted| {
@@ -65,13 +66,15 @@ pub(crate) fn as_jpeg<'a>(
 /// Describes what a stream can be had in: its own format, then those that are made of it.
 pub(crate) fn formats(server: &Server, feed: &Rc<Feed>) -> Vec<FormatInfo> {
     let own = feed.shape().map(|(format, interval)| describe(&format, interval));
-    let camera = feed.place.of.and_then(|id| server.feeds.get(id)).unwrap_or(feed);
-    let Some((format, interval)) = camera.shape() else { return own.into_iter().collect() };
-    let made = derived(server, feed).chain(feed.place.of.is_some().then_some(feed));
-    let made =
-        made.filter_map(|feed| Some(describe(&predict(&feed.place.kind, &format)?, interval)));
     let mut all: Vec<FormatInfo> = own.into_iter().collect();
-    for made in made {
+    let Some((camera, interval)) = server.feeds.get(feed.place.camera()).and_then(|f| f.shape())
+    else {
+        return all;
+    };
+    // Nobody looks at what is made only to describe it: that would set its encoder to work.
+    let made = derived(server, feed).chain([feed]).filter_map(|feed| feed.place.kind());
+    for kind in made {
+        let made = describe(&kind.format_of((camera.width, camera.height)), interval);
         // A camera that gives JPEG is had in JPEG once.
         if all.iter().all(|known| known.format != made.format) {
             all.push(made);
@@ -83,33 +86,23 @@ pub(crate) fn formats(server: &Server, feed: &Rc<Feed>) -> Vec<FormatInfo> {
 /// The whole-size streams that are made of one.
 fn derived<'a>(server: &'a Server, feed: &'a Rc<Feed>) -> impl Iterator<Item = &'a Rc<Feed>> {
     server.feeds.iter().filter(move |derived| {
-        derived.place.of == Some(feed.place.id)
-            && !matches!(derived.place.kind, AreaKind::Jpeg { width: Some(_), .. })
+        derived
+            .place
+            .made
+            .is_some_and(|made| made.of == feed.place.id && made.kind.width().is_none())
     })
 }
 
-/// The name of the format that a stream has or will have; none while nobody knows.
-fn own_format(feed: &Feed) -> Option<String> {
-    match feed.place.kind {
-        AreaKind::Source => feed.shape().map(|(format, _)| name(format.fourcc)),
-        AreaKind::Jpeg { .. } => Some(name(FourCc::MJPEG)),
-        AreaKind::Rgba => Some(name(FourCc::RGBA32)),
+/// The pixel format that a stream has or will have; none while nobody knows.
+fn own_fourcc(feed: &Feed) -> Option<FourCc> {
+    match feed.place.kind() {
+        Some(kind) => Some(kind.fourcc()),
+        None => feed.shape().map(|(format, _)| format.fourcc),
     }
 }
 
-/// Says what a stream will be that is made of frames of this format.
-fn predict(kind: &AreaKind, of: &Format) -> Option<Format> {
-    let packed = |fourcc, width, height| Format::packed(fourcc, width, height);
-    match *kind {
-        AreaKind::Source => None,
-        AreaKind::Jpeg { width: Some(width), .. } if width < of.width => {
-            let height = u64::from(of.height) * u64::from(width) / u64::from(of.width.max(1));
-            let height = u32::try_from(height).unwrap_or(of.height).next_multiple_of(2);
-            Some(packed(FourCc::MJPEG, width, height))
-        }
-        AreaKind::Jpeg { .. } => Some(packed(FourCc::MJPEG, of.width, of.height)),
-        AreaKind::Rgba => Some(packed(FourCc::RGBA32, of.width, of.height)),
-    }
+fn own_format(feed: &Feed) -> Option<String> {
+    own_fourcc(feed).map(name)
 }
 
 /// Describes a format in the words of `eyelet.v1`.

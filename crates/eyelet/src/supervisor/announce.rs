@@ -61,7 +61,7 @@ impl Announcement {
                 ),
                 format!("{name} started streaming frames to sharedarea {area}"),
             ];
-            let derived = self.areas.iter().filter(|place| place.of == Some(area));
+            let derived = self.areas.iter().filter(|place| place.of() == Some(area));
             lines.extend(derived.map(|AreaPlace { id, name, path, .. }| {
                 let path = path.display();
                 format!("sharedarea {id} is {name} at {path}, made of sharedarea {area} while somebody watches")

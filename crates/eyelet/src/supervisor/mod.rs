@@ -17,14 +17,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::config::Config;
 use crate::control::{FromChild, ToChild};
+use crate::due;
 use crate::error::{Error, Result};
-use crate::role::{AreaKind, AreaPlace, Role};
+use crate::role::{AreaPlace, Made, Role};
 use announce::Announcement;
 use child::Child;
 use loads::Loads;
@@ -62,13 +63,14 @@ pub fn run(config: Config) -> Result<()> {
 
 /// Makes every area's socket: the sources' first, then those of the derived streams, each in its order.
 fn listen_for_subscribers(config: &Config, folder: &Path) -> Result<Vec<(AreaPlace, OwnedFd)>> {
-    let sources = config.sources.iter().map(|camera| (&camera.name, None, AreaKind::Source));
-    let derived = config.streams.iter().map(|s| (&s.name, Some(s.source), s.kind.into()));
+    let sources = config.sources.iter().map(|camera| (&camera.name, None));
+    let derived =
+        config.streams.iter().map(|s| (&s.name, Some(Made { of: s.source, kind: s.kind })));
     let mut areas = Vec::new();
-    for (id, (name, of, kind)) in sources.chain(derived).enumerate() {
+    for (id, (name, made)) in sources.chain(derived).enumerate() {
         let path = folder.join(format!("{id}-{name}"));
         let socket = eyelet_area::listen(&path, 0o600)?;
-        areas.push((AreaPlace { id, name: name.clone(), path, of, kind }, socket));
+        areas.push((AreaPlace { id, name: name.clone(), path, made }, socket));
     }
     Ok(areas)
 }
@@ -127,7 +129,7 @@ impl Supervisor {
             if self.stop.is_some() && self.children.iter().all(|c| c.pid().is_none()) {
                 return self.stop.take().map_or(Ok(()), |stop| stop.result);
             }
-            self.wait(&signals, now)?;
+            self.wait(&signals)?;
             for signal in signals.pending() {
                 self.on_signal(signal);
             }
@@ -152,7 +154,7 @@ impl Supervisor {
     }
 
     /// Waits for signals, messages, or the next thing to do.
-    fn wait(&self, signals: &Signals, now: Instant) -> Result<()> {
+    fn wait(&self, signals: &Signals) -> Result<()> {
         let deadlines =
             self.children.iter().filter_map(|c| c.starts_at()).filter(|_| self.stop.is_none());
         let due = deadlines
@@ -160,11 +162,6 @@ impl Supervisor {
             .chain(self.announcement.deadline())
             .chain(self.stop.as_ref().map(|stop| stop.deadline))
             .min();
-        let timeout = due.map(|due| due.saturating_duration_since(now));
-        let timeout = timeout.map(|t| Timespec {
-            tv_sec: t.as_secs().cast_signed(),
-            tv_nsec: t.subsec_nanos().into(),
-        });
         let mut fds = vec![PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
         fds.extend(
             self.children
@@ -172,7 +169,7 @@ impl Supervisor {
                 .filter_map(Child::control)
                 .map(|c| PollFd::from_borrowed_fd(c.as_fd(), PollFlags::IN)),
         );
-        match poll(&mut fds, timeout.as_ref()) {
+        match poll(&mut fds, due::within(due).as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(e) => Err(Error::failed(format!("failed to wait for children: {e}"))),
         }

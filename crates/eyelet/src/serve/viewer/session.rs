@@ -131,7 +131,7 @@ pub(super) fn refuse(link: &mut Link, code: ErrorCode, message: &str) {
 ///
 /// Only cameras are asked what they are: looking at a derived stream would make its encoder work.
 pub(super) async fn greet(server: &Server, link: &mut Link) {
-    let cameras = server.feeds.iter().filter(|feed| feed.place.of.is_none());
+    let cameras = server.feeds.iter().filter(|feed| feed.place.made.is_none());
     let mut watching: Vec<Watching> = cameras.map(|feed| feed.watch()).collect();
     let deadline = tokio::time::Instant::now() + HELLO_PATIENCE;
     let mut lost = Vec::new();
@@ -145,13 +145,13 @@ pub(super) async fn greet(server: &Server, link: &mut Link) {
         }
     }
     let streams = server.feeds.iter().map(|feed| {
-        let camera = feed.place.of.unwrap_or(feed.place.id);
+        let camera = feed.place.camera();
         let is_live =
             watching.iter().any(|w| w.feed().place.id == camera && w.newest().frame.is_some());
         StreamInfo {
             id: feed.id(),
             name: feed.place.name.clone(),
-            of: feed.place.of.and_then(|id| u32::try_from(id).ok()),
+            of: feed.place.of().and_then(|id| u32::try_from(id).ok()),
             state: if is_live { StreamState::Live } else { StreamState::NoSignal },
             formats: if is_live { streams::formats(server, feed) } else { Vec::new() },
         }
