@@ -1,17 +1,11 @@
-//! What is made of one frame. The only place in the role that calls the codecs.
+//! What is made of one frame.
 
-use eyelet_area::{Format, FourCc, Frame, FrameBuilder, FrameFlags, Matrix, MonotonicNs, Range};
+use eyelet_area::{Format, FourCc, Frame, FrameBuilder, FrameFlags, MonotonicNs};
 use jpeg_encoder::{ColorType, Encoder};
-use yuv::{YuvBiPlanarImage, YuvConversionMode, YuvGrayImage, YuvPackedImage};
-use yuv::{YuvRange, YuvStandardMatrix};
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::config::stream::Kind;
 use crate::error::{Error, Result};
-
-const BYTES_PER_PIXEL: usize = 4;
+use crate::picture::{self, BYTES_PER_PIXEL};
 
 /// Makes frames of one kind from frames of any.
 #[derive(Debug)]
@@ -38,7 +32,7 @@ impl Work {
             Kind::Jpeg { width: None, .. } if is_jpeg => Ok(frame),
             Kind::Jpeg { quality, .. } => self.make_jpeg(&frame, quality),
             Kind::Rgba => {
-                let size = self.take(&frame)?;
+                let size = picture::to_rgba(&frame, &mut self.pixels)?;
                 finish(&frame, self.kind.format_of(size), &self.pixels)
             }
         }
@@ -51,7 +45,7 @@ impl Work {
     }
 
     fn make_jpeg(&mut self, frame: &Frame, quality: u8) -> Result<Frame> {
-        let from = self.take(frame)?;
+        let from = picture::to_rgba(frame, &mut self.pixels)?;
         let to = self.kind.size_of(from);
         let pixels = if to == from {
             &self.pixels
@@ -61,16 +55,6 @@ impl Work {
         };
         let bytes = encode(pixels, to, quality)?;
         finish(frame, self.kind.format_of(from), &bytes)
-    }
-
-    /// Makes RGBA of a frame, and gives its size.
-    fn take(&mut self, frame: &Frame) -> Result<(u32, u32)> {
-        let format = frame.info().format;
-        if format.fourcc == FourCc::MJPEG {
-            return decode(frame.bytes()?, &mut self.pixels);
-        }
-        to_rgba(&format, frame.bytes()?, &mut self.pixels)?;
-        Ok((format.width, format.height))
     }
 }
 
@@ -92,61 +76,6 @@ fn encode(pixels: &[u8], (width, height): (u32, u32), quality: u8) -> Result<Vec
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8], pixels: &mut Vec<u8>) -> Result<(u32, u32)> {
-    let damaged =
-        |e: &dyn std::fmt::Display| Error::failed(format!("the camera's JPEG is damaged: {e}"));
-    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGBA);
-    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    *pixels = decoder.decode().map_err(|e| damaged(&e))?;
-    let info = decoder.info().ok_or_else(|| damaged(&"it has no size"))?;
-    if pixels.len() != usize::from(info.width) * usize::from(info.height) * BYTES_PER_PIXEL {
-        return Err(damaged(&"it is no colour picture"));
-    }
-    Ok((info.width.into(), info.height.into()))
-}
-
-fn to_rgba(format: &Format, bytes: &[u8], pixels: &mut Vec<u8>) -> Result<()> {
-    let Format { width, height, stride, .. } = *format;
-    let range = if format.range == Range::Full { YuvRange::Full } else { YuvRange::Limited };
-    let matrix = match format.matrix {
-        Matrix::Bt709 => YuvStandardMatrix::Bt709,
-        Matrix::Bt2020 => YuvStandardMatrix::Bt2020,
-        Matrix::Smpte240m => YuvStandardMatrix::Smpte240,
-        Matrix::Unspecified | Matrix::Bt601 => YuvStandardMatrix::Bt601,
-    };
-    pixels.resize(width as usize * height as usize * BYTES_PER_PIXEL, 0);
-    let packed = YuvPackedImage { yuy: bytes, yuy_stride: stride, width, height };
-    let to = width * 4;
-    let converted = match format.fourcc {
-        FourCc::YUYV => yuv::yuyv422_to_rgba(&packed, pixels, to, range, matrix),
-        FourCc::UYVY => yuv::uyvy422_to_rgba(&packed, pixels, to, range, matrix),
-        FourCc::NV12 => {
-            let luma = stride as usize * height as usize;
-            let (y_plane, uv_plane) = bytes.split_at(luma.min(bytes.len()));
-            let uv_stride = stride.next_multiple_of(2);
-            let image =
-                YuvBiPlanarImage { y_plane, y_stride: stride, uv_plane, uv_stride, width, height };
-            let mode = YuvConversionMode::Balanced;
-            yuv::yuv_nv12_to_rgba(&image, pixels, to, range, matrix, mode)
-        }
-        FourCc::GREY => {
-            let image = YuvGrayImage { y_plane: bytes, y_stride: stride, width, height };
-            yuv::yuv400_to_rgba(&image, pixels, to, range, matrix)
-        }
-        FourCc::RGB24 => {
-            let from = bytes.chunks_exact(3);
-            for (to, from) in pixels.chunks_exact_mut(BYTES_PER_PIXEL).zip(from) {
-                to.copy_from_slice(&[from[0], from[1], from[2], 255]);
-            }
-            Ok(())
-        }
-        other => {
-            return Err(Error::refused(format!("nothing can be made of {other} frames yet")));
-        }
-    };
-    converted.map_err(|e| Error::failed(format!("failed to convert a {format} frame: {e}")))
-}
-
 /// Takes the nearest pixel for each.
 fn scale(pixels: &[u8], from: (u32, u32), scaled: &mut Vec<u8>, to: (u32, u32)) {
     // Below 2^32 whatever the sides are, which have 16 bits.
@@ -163,6 +92,8 @@ fn scale(pixels: &[u8], from: (u32, u32), scaled: &mut Vec<u8>, to: (u32, u32)) 
 
 #[cfg(test)]
 mod tests {
+    use eyelet_area::Range;
+
     use super::*;
 
     fn grey(width: u32, height: u32, luma: u8) -> Frame {
