@@ -8,6 +8,7 @@
 mod multipart;
 mod pace;
 mod session;
+mod task;
 mod track;
 mod websocket;
 

@@ -1,11 +1,10 @@
 //! A viewer with an endless HTTP answer: MJPEG, as every browser shows it in an `<img>`.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use eyelet_area::{Frame, MonotonicNs};
@@ -20,6 +19,7 @@ use crate::serve::wrapping::Envelope;
 use crate::serve::{Feed, Joined, Outlet, Server, input};
 
 use super::pace::Pace;
+use super::task::{self, Waking};
 
 /// What a client's request asks for.
 #[derive(Debug)]
@@ -53,25 +53,12 @@ pub(crate) async fn run(server: Rc<Server>, stream: TcpStream, wanted: Wanted, i
             fps: Fps::default(),
             dropped: 0,
             is_over: false,
-            waker: None,
+            waking: Waking::default(),
         };
         Viewer { server: Rc::clone(&server), style, client, state: RefCell::new(state) }
     });
-    let mut is_stopping = false;
-    let mut stopped = std::pin::pin!(server.stopped());
-    let end = loop {
-        tokio::select! {
-            end = poll_fn(|cx| viewer.poll(cx)) => break end,
-            () = &mut stopped, if !is_stopping => {
-                is_stopping = true;
-                // The picture that is under way is finished.
-                viewer.state.borrow_mut().joined = None;
-            }
-        }
-    };
-    if let Err(e) = end {
-        log::debug!("a viewer has left: {e}");
-    }
+    // The picture that is under way is finished.
+    task::run(&server, |cx| viewer.poll(cx), || viewer.state.borrow_mut().joined = None).await;
 }
 
 struct Viewer {
@@ -91,8 +78,7 @@ struct State {
     fps: Fps,
     dropped: u64,
     is_over: bool,
-    /// Wakes the viewer's task.
-    waker: Option<Waker>,
+    waking: Waking,
 }
 
 impl Outlet for Viewer {
@@ -104,7 +90,7 @@ impl Outlet for Viewer {
         }
         // An error is met again by the task.
         if !matches!(state.send_due(self), Ok(true)) {
-            state.wake();
+            state.waking.wake();
         }
     }
 
@@ -117,16 +103,14 @@ impl Outlet for Viewer {
         tcp::forget_unsent(&state.stream);
         state.sending = Sending::default();
         state.is_over = true;
-        state.wake();
+        state.waking.wake();
     }
 }
 
 impl Viewer {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let state = &mut *self.state.borrow_mut();
-        if state.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-            state.waker = Some(cx.waker().clone());
-        }
+        state.waking.note(cx);
         for _ in 0..input::READS_AT_A_TIME {
             while !state.is_over && !state.send_due(self)? {
                 if state.sending.poll(cx, &state.stream)?.is_pending() {
@@ -188,12 +172,6 @@ impl State {
         let part = if style.is_empty { 0..0 } else { 0..info.len };
         self.sending.begin_frame(head.as_bytes(), Arc::<Frame>::clone(frame), part, style.tail());
         true
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! A viewer with a WebSocket: bare frames of one stream, or `eyelet.v1` with several. Normative: `docs/ref/wire.md`.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -21,6 +20,7 @@ use crate::serve::websocket::Upgrade;
 use crate::serve::{Feed, Outlet, Server, streams};
 
 use super::session::{self, Told, refuse};
+use super::task::{self, Waking};
 use super::track::{Track, Turn};
 
 /// Streams that one socket carries; a wall of cameras, and far from what a page can paint.
@@ -58,27 +58,14 @@ pub(crate) async fn run(
             turn: 0,
             is_v1,
             last_config_id: 0,
-            waker: None,
+            waking: Waking::default(),
         };
         Viewer { server: Rc::clone(&server), me: me.clone(), state: RefCell::new(state) }
     });
     if !is_v1 {
         viewer.add(Track::bare(wanted.feed, wanted.least));
     }
-    let mut is_stopping = false;
-    let mut stopped = std::pin::pin!(server.stopped());
-    let end = loop {
-        tokio::select! {
-            end = poll_fn(|cx| viewer.poll(cx)) => break end,
-            () = &mut stopped, if !is_stopping => {
-                is_stopping = true;
-                viewer.stop();
-            }
-        }
-    };
-    if let Err(e) = end {
-        log::debug!("a viewer has left: {e}");
-    }
+    task::run(&server, |cx| viewer.poll(cx), || viewer.stop()).await;
 }
 
 struct Viewer {
@@ -95,8 +82,7 @@ struct State {
     turn: usize,
     is_v1: bool,
     last_config_id: u8,
-    /// Wakes the viewer's task.
-    waker: Option<Waker>,
+    waking: Waking,
 }
 
 impl Outlet for Viewer {
@@ -108,7 +94,7 @@ impl Outlet for Viewer {
         }
         // An error is met again by the task.
         if !matches!(state.send_due(&self.server), Ok(true)) {
-            state.wake();
+            state.waking.wake();
         }
     }
 
@@ -119,16 +105,14 @@ impl Outlet for Viewer {
     fn give_up(&self) {
         let state = &mut *self.state.borrow_mut();
         state.link.abort();
-        state.wake();
+        state.waking.wake();
     }
 }
 
 impl Viewer {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let state = &mut *self.state.borrow_mut();
-        if state.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-            state.waker = Some(cx.waker().clone());
-        }
+        state.waking.note(cx);
         loop {
             state.send_due(&self.server)?;
             match ready!(state.link.poll(cx))? {
@@ -259,11 +243,5 @@ impl State {
     /// The track of one stream, or all.
     fn tracks_of(&mut self, stream: Option<u32>) -> impl Iterator<Item = &mut Track> {
         self.tracks.iter_mut().filter(move |track| stream.is_none() || track.id() == stream)
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
     }
 }
