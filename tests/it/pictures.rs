@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use eyelet_area::MonotonicNs;
-use eyelet_harness::{Eyelet, exchange};
+use eyelet_harness::{Eyelet, WsClient, exchange};
 use eyelet_wire::v1::FrameHeader;
 use serde_json::json;
 
@@ -335,9 +335,7 @@ fn what_slow_viewers_hold_stays_within_its_budget() -> Result<()> {
     let mut slow = Vec::new();
     for _ in 0..14 {
         let sequence = witness.frame()?.header.sequence;
-        let viewer = eyelet.websocket("/-/ws", &[], &[])?;
-        viewer.keep_little()?;
-        slow.push(viewer);
+        slow.push(WsClient::connect_keeping_little(eyelet.addr(), "/-/ws", &[])?);
         // Each is stuck in another frame.
         witness.frame_that(|frame| frame.header.sequence > sequence)?;
     }

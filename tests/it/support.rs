@@ -162,7 +162,11 @@ pub(crate) struct V1 {
 impl V1 {
     /// Connects and reads the greeting.
     pub(crate) fn connect(eyelet: &Eyelet) -> Result<Self> {
-        let mut ws = eyelet.websocket("/-/ws", &["eyelet.v1"], &[])?;
+        Self::over(eyelet.websocket("/-/ws", &["eyelet.v1"], &[])?)
+    }
+
+    /// Reads the greeting on a socket that has shaken hands.
+    pub(crate) fn over(mut ws: WsClient) -> Result<Self> {
         ensure!(ws.protocol() == Some("eyelet.v1"), "agreed on {:?}", ws.protocol());
         let hello: Value = serde_json::from_str(&ws.next_text()?)?;
         ensure!(hello["t"] == "hello", "first came {hello}");

@@ -6,8 +6,12 @@ use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use crate::deadline::DEADLINE;
+
+/// Bytes that a kernel keeps which is to keep little.
+const LITTLE: usize = 4096;
 
 /// An answer, its body's framing taken off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +48,27 @@ impl Response {
 
 /// Connects; reads and writes fail after [`DEADLINE`] without progress.
 pub(crate) fn connect(addr: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&addr, DEADLINE)
-        .with_context(|| format!("failed to connect to {addr}"))?;
+    prepared(
+        TcpStream::connect_timeout(&addr, DEADLINE)
+            .with_context(|| format!("failed to connect to {addr}"))?,
+    )
+}
+
+/// The same with a kernel that keeps little of what is not read, so that the server soon feels it.
+///
+/// It must be told before it connects: a window that was offered once is not taken back.
+pub(crate) fn connect_keeping_little(addr: SocketAddr) -> Result<TcpStream> {
+    let socket = rustix::net::socket(
+        if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 },
+        SocketType::STREAM,
+        None,
+    )?;
+    sockopt::set_socket_recv_buffer_size(&socket, LITTLE)?;
+    rustix::net::connect(&socket, &addr).with_context(|| format!("failed to connect to {addr}"))?;
+    prepared(socket.into())
+}
+
+fn prepared(stream: TcpStream) -> Result<TcpStream> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;

@@ -52,10 +52,31 @@ impl WsClient {
         protocols: &[&str],
         headers: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::over(http::connect(addr)?, addr, path, protocols, headers)
+    }
+
+    /// The same with a kernel that keeps little of what is not read, so that the server soon feels it.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub fn connect_keeping_little(
+        addr: SocketAddr,
+        path: &str,
+        protocols: &[&str],
+    ) -> Result<Self> {
+        Self::over(http::connect_keeping_little(addr)?, addr, path, protocols, &[])
+    }
+
+    fn over(
+        mut stream: TcpStream,
+        addr: SocketAddr,
+        path: &str,
+        protocols: &[&str],
+        headers: &[(&str, &str)],
+    ) -> Result<Self> {
         static HANDSHAKES: AtomicU64 = AtomicU64::new(0);
         // 16 bytes in base64, whose last letter before the padding has four bits that must be zero.
         let key = format!("{:021}A==", HANDSHAKES.fetch_add(1, Ordering::Relaxed));
-        let mut stream = http::connect(addr)?;
         let mut request = http::request_head(addr, "GET", path, headers);
         request += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
         request += &format!("Sec-WebSocket-Key: {key}\r\n");
@@ -183,15 +204,6 @@ impl WsClient {
         let mut payload = payload.to_vec();
         mask(&mut payload, MASK);
         self.send_raw(&[&head, &payload[..]].concat())
-    }
-
-    /// Has the kernel keep little of what is not read, so that the server soon feels it.
-    ///
-    /// # Errors
-    /// If the kernel refuses.
-    pub fn keep_little(&self) -> Result<()> {
-        rustix::net::sockopt::set_socket_recv_buffer_size(&self.stream, 4096)
-            .context("failed to shrink the receive buffer")
     }
 
     /// Sends bytes as they are, to break the rules.
