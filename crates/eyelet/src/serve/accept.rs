@@ -4,7 +4,6 @@
 //! the smallest. Who has no more than that accepts at once, one connection at a time; the others only what is left
 //! waiting, so that a process that stands still or has just died holds up nobody. Alone, it all comes down to accepting.
 
-use std::cell::Cell;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -13,10 +12,10 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::unix::AsyncFd;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::serve::load::{Load, Weight};
 use crate::serve::readiness::{self, Registered};
 use crate::serve::{Server, count, http};
 
@@ -42,89 +41,6 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// A listener that the event loop watches.
 pub(super) type Listener = AsyncFd<Registered<TcpListener>>;
-
-/// How much this process has to do, beside the least that any has.
-#[derive(Debug)]
-pub(crate) struct Load {
-    own: Cell<usize>,
-    least: Cell<usize>,
-    /// There are other serve processes.
-    is_shared: bool,
-    changed: Notify,
-}
-
-impl Load {
-    pub(super) fn new(serve_processes: usize) -> Self {
-        Self {
-            own: Cell::new(0),
-            least: Cell::new(0),
-            is_shared: serve_processes > 1,
-            changed: Notify::new(),
-        }
-    }
-
-    /// The supervisor says what the least is.
-    pub(super) fn set_least(&self, least: usize) {
-        self.least.set(least);
-        self.changed.notify_waiters();
-    }
-
-    /// Gives what there is to tell the supervisor; none while there is nobody to share with.
-    pub(super) fn to_tell(&self) -> Option<usize> {
-        self.is_shared.then(|| self.own.get())
-    }
-
-    fn set_own(&self, own: usize) {
-        self.own.set(own);
-        self.changed.notify_waiters();
-    }
-
-    fn is_the_least(&self) -> bool {
-        !self.is_shared || self.own.get() <= self.least.get()
-    }
-}
-
-/// One connection's part in the load, from its first moment on.
-///
-/// Who turns out to have asked for a page only is [light](Self::lighten) from then on, and may become a viewer still.
-pub(crate) struct Weight {
-    server: Rc<Server>,
-    is_heavy: Cell<bool>,
-}
-
-impl Weight {
-    pub(super) fn new(server: Rc<Server>) -> Self {
-        let weight = Self { server, is_heavy: Cell::new(false) };
-        weight.burden();
-        weight
-    }
-
-    /// It watches, or is an app's.
-    pub(super) fn burden(&self) {
-        if !self.is_heavy.replace(true) {
-            self.change(|own| own + 1);
-        }
-    }
-
-    /// It was answered, and does not watch.
-    pub(super) fn lighten(&self) {
-        if self.is_heavy.replace(false) {
-            self.change(|own| own.saturating_sub(1));
-        }
-    }
-
-    fn change(&self, to: impl Fn(usize) -> usize) {
-        let load = &self.server.load;
-        load.set_own(to(load.own.get()));
-        self.server.line.tell_load(load);
-    }
-}
-
-impl Drop for Weight {
-    fn drop(&mut self) {
-        self.lighten();
-    }
-}
 
 /// Takes an inherited listener.
 ///

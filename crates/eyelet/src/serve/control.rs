@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::control::{Control, FromChild, Report, ServeReport, Status, ToChild};
 use crate::error::{Error, Result};
 use crate::serve::Server;
-use crate::serve::accept::Load;
+use crate::serve::load::Load;
 use crate::serve::readiness::{self, Registered};
 
 /// The supervisor answers within a quarter second; more means that it is very busy.

@@ -2,8 +2,7 @@
 //!
 //! Source: what these servers answer, and the clients that ask them: OctoPrint, Home Assistant, crowsnest.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -13,30 +12,10 @@ use serde_json::{Map, Value, json};
 
 use crate::config::stream::Kind;
 use crate::serve::answer::{Answer, not_found, whole};
-use crate::serve::http::Slot;
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
-use crate::serve::{Feed, Server, api, count, routes, snapshot, streams};
-
-/// The longest `key=` that is remembered for a client.
-const MAX_KEY_LEN: usize = 64;
-
-/// Clients of `/stream`, as `/state` shows them.
-#[derive(Debug, Default)]
-pub(crate) struct Clients {
-    all: RefCell<Vec<Weak<Client>>>,
-    last: Cell<u64>,
-}
-
-/// One of them.
-#[derive(Debug)]
-pub(crate) struct Client {
-    id: String,
-    key: String,
-    query: [(&'static str, bool); 4],
-    /// Frames that it got in the last whole second.
-    pub(crate) fps: Cell<u32>,
-}
+use crate::serve::takeover::{self, Slot};
+use crate::serve::{Feed, Server, api, snapshot, streams};
 
 /// Answers an address that such a client knows; none for any other.
 pub(crate) async fn answer(
@@ -73,7 +52,7 @@ pub(crate) async fn answer(
             };
             let client = (head.uri.path() == "/stream").then(|| server.clients.add(query));
             let cookie = client.as_ref().map(|c| format!("stream_client={}/{}", c.key, c.id));
-            routes::stream(jpeg, query, Style { cookie, ..style }, client, head, slot).await
+            takeover::pictures(jpeg, query, Style { cookie, ..style }, client, head, slot).await
         }
     })
 }
@@ -133,29 +112,4 @@ async fn state(server: &Server, jpeg: &Feed) -> Answer {
         },
     }});
     whole(StatusCode::OK, "application/json", Bytes::from(format!("{state}\n")))
-}
-
-impl Clients {
-    fn add(&self, query: Query<'_>) -> Rc<Client> {
-        count(&self.last, 1);
-        let key = query.get("key").unwrap_or("0".into());
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        // It comes back in a cookie: nothing else gets in there.
-        let key = key.chars().filter(|c| is_word(*c)).take(MAX_KEY_LEN).collect();
-        let on = |name| (name, query.is_on(name));
-        let client = Rc::new(Client {
-            id: format!("{:016x}", (u64::from(std::process::id()) << 32) + self.last.get()),
-            key,
-            query: ["extra_headers", "advance_headers", "dual_final_frames", "zero_data"].map(on),
-            fps: Cell::new(0),
-        });
-        let mut all = self.all.borrow_mut();
-        all.retain(|client| client.strong_count() > 0);
-        all.push(Rc::downgrade(&client));
-        client
-    }
-
-    fn living(&self) -> Vec<Rc<Client>> {
-        self.all.borrow().iter().filter_map(Weak::upgrade).collect()
-    }
 }

@@ -3,7 +3,6 @@
 //! hyper answers requests until a route says "this one is mine" ([`Slot`]). Its answer then stays pending, hyper is
 //! stopped without touching the socket, and what it read ahead goes to the new owner first.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -19,36 +18,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use crate::app;
-use crate::serve::accept::Weight;
-use crate::serve::answer::{self, Answer, plain};
+use crate::serve::answer::{self, Answer};
+use crate::serve::load::Weight;
 use crate::serve::routes;
-use crate::serve::viewer::{self, WantedFrames, WantedPictures};
-use crate::serve::websocket::Upgrade;
-use crate::serve::{Server, tcp};
-
-/// Who takes a socket over, and what it needs.
-#[derive(Debug)]
-pub(crate) enum Takeover {
-    /// A viewer's WebSocket.
-    WebSocket {
-        /// Its handshake.
-        upgrade: Upgrade,
-        /// What it gets if it speaks no subprotocol.
-        wanted: WantedFrames,
-    },
-    /// A viewer's endless answer.
-    Multipart {
-        /// What it gets.
-        wanted: Box<WantedPictures>,
-        /// Only the answer's head is asked for.
-        is_head: bool,
-    },
-    /// A request for the user's app.
-    App(Box<app::Request>),
-}
-
-/// Where a route puts a takeover.
-pub(crate) type Slot = Rc<RefCell<Option<Takeover>>>;
+use crate::serve::takeover::{Slot, Takeover};
+use crate::serve::{Server, tcp, viewer};
 
 type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>>>>;
 
@@ -164,10 +138,4 @@ pub(crate) async fn refuse(stream: TcpStream) {
         // Whoever does not take these few bytes at once does not get them.
         stream.try_write(&answer).ok();
     }
-}
-
-/// Keeps a route's answer pending after it has filled the slot: nobody reads it any more.
-pub(crate) async fn never() -> Answer {
-    std::future::pending::<()>().await;
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "")
 }

@@ -6,6 +6,7 @@
 mod accept;
 pub(crate) mod answer;
 mod api;
+mod clients;
 mod control;
 mod familiar;
 mod held;
@@ -13,6 +14,7 @@ mod http;
 mod hub;
 mod input;
 pub(crate) mod link;
+mod load;
 mod multipart;
 pub(crate) mod outstanding;
 mod query;
@@ -22,6 +24,7 @@ pub(crate) mod sending;
 mod site;
 mod snapshot;
 mod streams;
+mod takeover;
 pub(crate) mod tcp;
 mod viewer;
 pub(crate) mod websocket;
@@ -49,12 +52,12 @@ pub(crate) struct Server {
     pub(crate) feeds: Vec<Rc<Feed>>,
     pub(crate) app: Option<Gate>,
     pub(crate) counters: Counters,
-    load: accept::Load,
+    load: load::Load,
     line: Line,
     /// Frames that slow viewers hold.
     held: Rc<Held>,
     /// Who is watching `/stream`.
-    clients: familiar::Clients,
+    clients: clients::Clients,
     snapshots: snapshot::Maker,
     /// Becomes true when the process is to stop.
     stop: watch::Receiver<bool>,
@@ -128,10 +131,10 @@ async fn serve(born: Born) -> Result<()> {
         feeds: feeds.collect(),
         app,
         counters: Counters::default(),
-        load: accept::Load::new(boot.config.serve_processes),
+        load: load::Load::new(boot.config.serve_processes),
         line: Line::new(control)?,
         held: Rc::clone(&held),
-        clients: familiar::Clients::default(),
+        clients: clients::Clients::default(),
         snapshots: snapshot::Maker::default(),
         stop,
     });

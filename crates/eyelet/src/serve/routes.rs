@@ -6,13 +6,13 @@ use std::rc::Rc;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode, Version};
+use hyper::{Method, Request, StatusCode};
 
 use crate::app;
 use crate::serve::answer::{Answer, not_found, plain};
-use crate::serve::http::{Slot, Takeover, never};
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
+use crate::serve::takeover::{self, Slot, Takeover, hand_over};
 use crate::serve::{
     Feed, Server, api, count, familiar, site, snapshot, streams, viewer, websocket,
 };
@@ -68,7 +68,7 @@ async fn route(
         "stream.mjpg" => {
             let style = Style { is_advanced: query.is_on("advance"), ..Style::default() };
             let feed = wanted_jpeg(server, query)?;
-            stream(feed, query, style, None, &head, slot).await
+            takeover::pictures(feed, query, style, None, &head, slot).await
         }
         own => {
             let known = head.headers.get(header::IF_NONE_MATCH);
@@ -85,28 +85,6 @@ async fn watch(server: &Server, head: &Parts, slot: &Slot) -> Result<Answer, Box
     let upgrade = websocket::check(head)?;
     let wanted = viewer::WantedFrames { feed, least };
     Ok(hand_over(slot, Takeover::WebSocket { upgrade, wanted }).await)
-}
-
-/// An endless answer of JPEG pictures.
-pub(crate) async fn stream(
-    feed: &Rc<Feed>,
-    query: Query<'_>,
-    style: Style,
-    client: Option<Rc<familiar::Client>>,
-    head: &Parts,
-    slot: &Slot,
-) -> Result<Answer, Box<Answer>> {
-    let least = query.least_interval()?;
-    let is_http_1_1 = head.version >= Version::HTTP_11;
-    let wanted =
-        viewer::WantedPictures { feed: Rc::clone(feed), least, style, client, is_http_1_1 };
-    let is_head = head.method == Method::HEAD;
-    Ok(hand_over(slot, Takeover::Multipart { wanted: Box::new(wanted), is_head }).await)
-}
-
-async fn hand_over(slot: &Slot, takeover: Takeover) -> Answer {
-    *slot.borrow_mut() = Some(takeover);
-    never().await
 }
 
 fn only_get(head: &Parts) -> Result<(), Box<Answer>> {

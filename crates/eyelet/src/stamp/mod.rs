@@ -13,6 +13,17 @@ use std::ops::Range;
 
 use eyelet_area::{Format, FourCc, Range as CodeRange};
 
+/// What the stamps of one frame say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stamps {
+    /// There is none: not a test picture.
+    Absent,
+    /// All are there and say this.
+    Whole(u64),
+    /// They differ, or some are damaged or missing.
+    Torn,
+}
+
 /// Pixels of a row that carry the word, one bit each.
 pub const PIXELS: usize = 64;
 

@@ -5,7 +5,7 @@ use eyelet_area::{Format, FourCc, Range};
 use eyelet_wire::v1::FormatInfo;
 
 use super::comments::Comments;
-use crate::stamp::{Layout, PIXELS};
+use crate::stamp::{Layout, PIXELS, Stamps};
 
 /// Bytes that a stamped row's stamp has at most: number and time, three a pixel.
 const MAX_STAMP: usize = 2 * PIXELS * 3;
@@ -29,17 +29,6 @@ const BARE_SIZES: [(u32, u32); 14] = [
 ];
 const BARE_FORMATS: [FourCc; 5] =
     [FourCc::YUYV, FourCc::UYVY, FourCc::NV12, FourCc::GREY, FourCc::RGB24];
-
-/// What the stamps of one frame say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stamps {
-    /// There is none: not a test picture.
-    Absent,
-    /// All are there and say this.
-    Whole(u64),
-    /// They differ, or some are damaged or missing.
-    Torn,
-}
 
 /// Reads the stamps of one frame after the other, in pieces.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The stamps of a JPEG picture: one comment behind its start, one before its end.
 
-use super::check::Stamps;
+use crate::stamp::Stamps;
 use crate::stamp::jpeg::{LEN, Stamp};
 
 /// Bytes of a marker.

@@ -195,7 +195,11 @@ mod tests {
             let mut expected = Vec::new();
             for (is_counted, text) in &parts {
                 // What ends at a boundary cannot have one in it.
-                let text = if *is_counted { text.clone() } else { text.replace("--b", "") };
+                let mut text = text.clone();
+                while !is_counted && text.contains("--b") {
+                    // Taking one away may make another.
+                    text = text.replace("--b", "");
+                }
                 let text = text.into_bytes();
                 if *is_counted {
                     bytes.extend(format!("CONTENT-length: {}\r\n", text.len()).bytes());

@@ -7,13 +7,14 @@ use eyelet_wire::v1::{
 };
 use eyelet_wire::websocket::{Opcode, close_payload, header, mask};
 
-use super::check::{self, Check, Stamps};
+use super::check::{self, Check};
 use super::handshake::random;
 use super::multipart::Multipart;
 use super::parser::{Broken, Event, Parser};
 use super::tally::Arrived;
 use super::{Mode, Options, Verify};
 use crate::error::Error;
+use crate::stamp::Stamps;
 
 /// Bytes of acknowledgements that may wait to be sent: the next one says the same as all before it.
 const MAX_UNSENT: usize = 4096;

@@ -2,7 +2,7 @@
 
 use eyelet_area::GENERATION_SHIFT;
 
-use super::check::Stamps;
+use crate::stamp::Stamps;
 
 /// A frame as it arrived.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use eyelet_area::{Frame, MonotonicNs};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::serve::familiar::Client;
+use crate::serve::clients::Client;
 use crate::serve::multipart::Style;
 use crate::serve::sending::Sending;
 use crate::serve::tcp::{self, Room};

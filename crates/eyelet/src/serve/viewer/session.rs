@@ -12,10 +12,19 @@ use eyelet_wire::v1::{
 use crate::serve::link::Link;
 use crate::serve::{Server, Watching, streams};
 
-use super::track::Turn;
-
 /// How long a `hello` waits for cameras that have not said yet what they are.
 const HELLO_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a track has done with its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// There was nothing to do.
+    Passed,
+    /// A message waits or is begun.
+    Spoke,
+    /// It cannot go on, and the viewer is told so.
+    Ended,
+}
 
 /// What a viewer was told about a stream that it has started.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use crate::serve::wrapping::Envelope;
 use crate::serve::{Feed, Joined, Outlet, Server};
 
 use super::pace::Pace;
-use super::session::Told;
+use super::session::{Told, Turn};
 
 /// A stream on its way to a viewer.
 #[derive(Debug)]
@@ -24,17 +24,6 @@ pub(super) struct Track {
     pace: Pace,
     /// What `eyelet.v1` says about it; none for bare frames.
     told: Option<Box<Told>>,
-}
-
-/// What a track has done with its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// There was nothing to do.
-    Passed,
-    /// A message waits or is begun.
-    Spoke,
-    /// It cannot go on, and the viewer is told so.
-    Ended,
 }
 
 impl Track {

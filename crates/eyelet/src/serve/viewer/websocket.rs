@@ -19,9 +19,9 @@ use crate::serve::tcp::Room;
 use crate::serve::websocket::Upgrade;
 use crate::serve::{Feed, Outlet, Server, streams};
 
-use super::session::{self, Told, refuse};
+use super::session::{self, Told, Turn, refuse};
 use super::task::{self, Waking};
-use super::track::{Track, Turn};
+use super::track::Track;
 
 /// Streams that one socket carries; a wall of cameras, and far from what a page can paint.
 const MAX_TRACKS: usize = 32;
