@@ -36,6 +36,11 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
+/// The cargo that runs this, or the one on the path.
+pub(crate) fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
 /// Asks a person on the terminal whether to do it; `what` completes "…? [y/N]".
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod clients;
 mod command;
 mod packages;
 mod tidy;
@@ -40,6 +41,11 @@ const TASKS: &[Task] = &[
         name: "bench",
         about: "cost, latency and memory beside bare loops and other servers, in turn; --list tells what",
         run: bench::run,
+    },
+    Task {
+        name: "clients",
+        about: "ffmpeg, curl, mpv, OpenCV and others on the released executable; names choose tests",
+        run: clients::run,
     },
     Task {
         name: "vm",

@@ -13,27 +13,82 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{self, find, is_agreed};
 
-/// Programs, any one of which will do, and the package that has them.
+/// Something that must be there, and the package that has it.
 #[derive(Debug)]
 struct Need {
-    programs: &'static [&'static str],
+    what: What,
     package: &'static str,
     why: &'static str,
 }
 
+/// By what a package is known to be there, also where another one has brought it.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// Programs, any one of which will do.
+    Programs(&'static [&'static str]),
+    /// A module of Python.
+    Module(&'static str),
+}
+
+impl What {
+    fn is_there(self) -> bool {
+        match self {
+            Self::Programs(programs) => programs.iter().any(|program| find(program).is_some()),
+            Self::Module(module) => {
+                let mut python = Command::new("python3");
+                command::output(python.args(["-c", &format!("import {module}")])).is_ok()
+            }
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Programs(programs) => programs[0],
+            Self::Module(module) => module,
+        }
+    }
+}
+
+/// All needs; ffmpeg and mpv share most of their libraries, and bring some ninety packages of 58 MB, 171 MB on the disk.
 const NEEDS: &[Need] = &[
     Need {
-        programs: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+        what: What::Programs(&[
+            "chromium",
+            "chromium-browser",
+            "google-chrome",
+            "google-chrome-stable",
+        ]),
         package: "chromium",
         why: "runs the page in its tests",
     },
-    Need { programs: &["node"], package: "nodejs", why: "runs the browser's tests" },
-    Need { programs: &["npm"], package: "npm", why: "fetches what they use" },
-    Need { programs: &["perl"], package: "perl", why: "runs the Perl apps" },
-    Need { programs: &["prove"], package: "perl", why: "runs the tests of the Perl app host" },
-    Need { programs: &["python3"], package: "python3", why: "runs the examples in Python" },
+    Need { what: What::Programs(&["node"]), package: "nodejs", why: "runs the browser's tests" },
+    Need { what: What::Programs(&["npm"]), package: "npm", why: "fetches what they use" },
+    Need { what: What::Programs(&["perl"]), package: "perl", why: "runs the Perl apps" },
     Need {
-        programs: &["xz"],
+        what: What::Programs(&["prove"]),
+        package: "perl",
+        why: "runs the tests of the Perl app host",
+    },
+    Need {
+        what: What::Programs(&["python3"]),
+        package: "python3",
+        why: "runs the examples in Python",
+    },
+    Need {
+        // Debian's python3 has `venv` without it, and that does not work.
+        what: What::Module("ensurepip"),
+        package: "python3-venv",
+        why: "fetches the clients in Python",
+    },
+    Need {
+        what: What::Programs(&["ffmpeg"]),
+        package: "ffmpeg",
+        why: "is a client that people use",
+    },
+    Need { what: What::Programs(&["mpv"]), package: "mpv", why: "is a client that people use" },
+    Need { what: What::Programs(&["curl"]), package: "curl", why: "is a client that people use" },
+    Need {
+        what: What::Programs(&["xz"]),
         package: "xz-utils",
         why: "unpacks the kernel of the virtual machine",
     },
@@ -49,10 +104,10 @@ const NODE_VERSION: &str = "22";
 /// # Errors
 /// If something is missing and cannot be installed, or may not be; the text says which command to run.
 pub(super) fn prepare(may_install: bool) -> Result<()> {
-    let missing = missing(|program| find(program).is_some());
+    let missing = missing(What::is_there);
     if !missing.is_empty() {
         for need in &missing {
-            super::say(&format!("`{}` is missing: it {}", need.programs[0], need.why));
+            super::say(&format!("`{}` is missing: it {}", need.what.name(), need.why));
         }
         install(&missing.iter().map(|need| need.package).collect(), may_install)?;
     }
@@ -62,8 +117,8 @@ pub(super) fn prepare(may_install: bool) -> Result<()> {
     Ok(())
 }
 
-fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !need.programs.iter().any(|program| is_there(program))).collect()
+fn missing(is_there: impl Fn(What) -> bool) -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !is_there(need.what)).collect()
 }
 
 fn install(packages: &BTreeSet<&str>, may_install: bool) -> Result<()> {
@@ -143,11 +198,17 @@ mod tests {
 
     #[test]
     fn one_of_several_programs_will_do() {
+        assert!(What::Programs(&["no-such-program", "sh"]).is_there());
+        assert!(!What::Programs(&["no-such-program"]).is_there());
+    }
+
+    #[test]
+    fn what_is_missing_is_named_by_its_package() {
         assert!(missing(|_| true).is_empty());
         let all: BTreeSet<_> = missing(|_| false).iter().map(|need| need.package).collect();
         assert!(all.contains("chromium") && all.contains("perl"));
-        let others = missing(|program| program == "google-chrome");
-        assert!(others.iter().all(|need| need.package != "chromium"));
+        let modules = missing(|what| matches!(what, What::Programs(_)));
+        assert!(modules.iter().any(|need| need.package == "python3-venv"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! To add one: a row here. Its output must end with a summary that [`Summary`] reads; what it needs from the machine is a
 //! row in [`super::machine`].
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -106,7 +105,16 @@ pub(super) const STEPS: &[Step] = &[
         name: "integration",
         about: "real processes on the test picture, and each library from outside",
         when: When::Full,
-        program: Program::Cargo(&["test", "--workspace", "--no-fail-fast", "--test", "*"]),
+        // The clients have a step of their own: they need the released executable, and programs that are not ours.
+        program: Program::Cargo(&[
+            "test",
+            "--workspace",
+            "--exclude",
+            "eyelet-clients",
+            "--no-fail-fast",
+            "--test",
+            "*",
+        ]),
         summary: Summary::Cargo,
         minutes: 20,
     },
@@ -175,6 +183,14 @@ pub(super) const STEPS: &[Step] = &[
         minutes: 10,
     },
     Step {
+        name: "clients",
+        about: "ffmpeg, curl, mpv, OpenCV and what else people watch with, on the released executable",
+        when: When::Full,
+        program: Program::Xtask("clients"),
+        summary: Summary::Cargo,
+        minutes: 10,
+    },
+    Step {
         name: "vm",
         about: "the kernel's own camera drivers in a virtual machine",
         when: When::Full,
@@ -192,7 +208,7 @@ impl Step {
     pub(super) fn command(&self) -> Result<Command> {
         let root = crate::workspace_root();
         let (program, arguments, folder): (_, &[&str], _) = match self.program {
-            Program::Cargo(arguments) => (cargo(), arguments, root),
+            Program::Cargo(arguments) => (crate::command::cargo(), arguments, root),
             // This very executable, also when a step has built a new one in its place.
             Program::Xtask(ref name) => ("/proc/self/exe".into(), std::slice::from_ref(name), root),
             Program::Npm(arguments) => ("npm".into(), arguments, root.join("tests/browser")),
@@ -217,10 +233,6 @@ impl Step {
         let own = Instant::now() + Duration::from_secs(60 * self.minutes);
         last.map_or(own, |last| last.min(own))
     }
-}
-
-fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
 #[cfg(test)]

@@ -1,0 +1,34 @@
+//! The programs that people use to watch, on a real Eyelet with the test picture.
+//!
+//! Belongs here: what a program that is not ours makes of our addresses: which pictures, how many, in which colours. Does
+//! not belong here: the bytes on the wire, which `tests/it` reads. `cargo xtask clients` installs the programs and runs
+//! this; without them each test fails and names the package.
+
+mod curl;
+mod ffmpeg;
+mod mpv;
+mod picture;
+mod program;
+mod python;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use eyelet_harness::Eyelet;
+
+/// The addresses of the endless answer: our own, ustreamer's, mjpg-streamer's.
+const STREAMS: [&str; 3] = ["/-/stream.mjpg", "/stream", "/?action=stream"];
+/// What the source gives.
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 480;
+/// How many pictures a client reads: enough to see that they follow one another.
+const PICTURES: usize = 30;
+
+/// Starts the released executable, on a free port.
+fn start() -> Result<Eyelet> {
+    let bin = std::env::var_os("EYELET_BIN");
+    let bin = bin.context("EYELET_BIN is not set: run this by `cargo xtask clients`")?;
+    let source = format!("test:{WIDTH}x{HEIGHT}@30");
+    Eyelet::start(Path::new(&bin), &["--listen", "127.0.0.1:0", "--source", &source])
+        .context("`cargo build --release --package eyelet` makes the executable")
+}
