@@ -176,7 +176,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "player",
-        about: "the page and the article in Chromium on the released executable",
+        about: "the page, an <img> and the article in Chromium on the released executable",
         when: When::Full,
         program: Program::Npm(&["run", "player"]),
         summary: Summary::Node,
