@@ -1,7 +1,8 @@
-"""Home Assistant's MJPEG camera, by the library that it reads with: URL COUNT; says a still image and COUNT parts.
+"""Home Assistant's MJPEG camera, by the library that it reads with: URL STILL COUNT; says two still images and COUNT parts.
 
-For a still image it takes what is between the first start and the first end marker of the raw answer, whatever the parts
-say. What it shows it passes on as it came; the library's own reader takes parts by their boundary and length.
+A still image is that of its own address or, where none is set, what is between the first start and the first end marker
+of the raw stream, whatever the parts say. The stream it passes on as it came; the library's own reader takes parts by
+their boundary and length.
 """
 
 import asyncio
@@ -12,6 +13,11 @@ import seen
 
 
 async def still_image(session, url):
+    async with session.get(url) as answer:
+        return await answer.read()
+
+
+async def cut_out(session, url):
     data = b""
     async with session.get(url) as answer:
         async for piece in answer.content.iter_chunked(102400):
@@ -37,11 +43,11 @@ async def parts(session, url, count):
     return pictures
 
 
-async def main(url, count):
+async def main(url, still, count):
     async with aiohttp.ClientSession() as session:
-        still = await still_image(session, url)
-        rest = await parts(session, url, count)
-    seen.say([seen.of_jpeg(jpeg) for jpeg in [still, *rest]])
+        stills = [await still_image(session, still), await cut_out(session, url)]
+        pictures = await parts(session, url, count)
+    seen.say([seen.of_jpeg(jpeg) for jpeg in [*stills, *pictures]])
 
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
