@@ -64,6 +64,12 @@ impl Credit {
         self.available > 0
     }
 
+    /// Tells whether there is a newer frame than the last one that was sent.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
     /// Notes that the newest frame was sent. Call it only when [`is_due`](Self::is_due).
     pub fn sent(&mut self) {
         debug_assert!(

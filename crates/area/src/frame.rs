@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{
     MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, fstatfs, memfd_create,
 };
-use rustix::io::{Errno, IoSlice, pwrite, pwritev};
+use rustix::io::{Errno, IoSlice, pread, pwrite, pwritev};
 
 use crate::mapping::Mapping;
 use crate::{Error, ErrorKind, Format, MonotonicNs, Result};
@@ -122,6 +123,28 @@ impl Frame {
         let mapping = Mapping::new(self.memfd.as_fd(), len)
             .map_err(|e| Error::io(format!("failed to map frame {}", self.info.sequence), e))?;
         Ok(self.mapping.get_or_init(|| mapping).as_slice())
+    }
+
+    /// Appends a copy of the payload to `to`, without mapping it: cheaper for a frame that is looked at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the kernel refuses to read it; what was appended until then stays.
+    pub fn read_onto(&self, to: &mut Vec<u8>) -> Result<()> {
+        let failed = |e| Error::io(format!("failed to read frame {}", self.info.sequence), e);
+        let wanted = usize::try_from(self.info.len).unwrap_or(usize::MAX);
+        let start = to.len();
+        to.reserve(wanted);
+        while to.len() - start < wanted {
+            let offset = (to.len() - start) as u64;
+            match pread(&self.memfd, spare_capacity(to), offset) {
+                Ok(0) => return Err(failed(Errno::IO)),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(e) => return Err(failed(e)),
+            }
+        }
+        // Its memfd may be longer than it.
+        to.truncate(start + wanted);
+        Ok(())
     }
 }
 
@@ -295,6 +318,16 @@ mod tests {
         assert_eq!(pwrite(&frame, b"x", 0), Err(Errno::PERM));
         assert_eq!(rustix::fs::ftruncate(&frame, 1), Err(Errno::PERM));
         assert_eq!(frame.bytes().unwrap(), b"abcd");
+    }
+
+    #[test]
+    fn a_payload_is_read_behind_what_is_there_and_no_more_of_it() {
+        let frame = sealed(b"abcd");
+        let info = FrameInfo { len: 3, ..*frame.info() };
+        let shorter = Frame::receive(info, frame.memfd).unwrap();
+        let mut bytes = b"head ".to_vec();
+        shorter.read_onto(&mut bytes).unwrap();
+        assert_eq!(bytes, b"head abc");
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub mod message;
 mod owner;
 mod socket;
 mod subscriber;
+mod subscription;
 
 pub use clock::MonotonicNs;
 pub use credit::{Credit, Overdrawn};

@@ -8,8 +8,9 @@ use rustix::io::Errno;
 use rustix::net::Shutdown;
 
 use crate::frame::GENERATION_SHIFT;
-use crate::message::{self, MAX_CREDIT, State};
-use crate::socket::{self, ReceiveError};
+use crate::message::{MAX_CREDIT, State};
+use crate::socket;
+use crate::subscription::Subscription;
 use crate::{Credit, Error, ErrorKind, Frame, MonotonicNs, Result};
 
 /// The listener's token in the epoll set; subscribers count from 1.
@@ -57,21 +58,15 @@ pub struct Owner {
     /// Nobody could be let in for want of a descriptor, and that was reported.
     is_starved: bool,
     limits: Limits,
+    /// Credit that nothing can be sent for is read when there is something.
+    defers_credit: bool,
     subscribers: BTreeMap<u64, Subscription>,
     next_token: u64,
+    /// What happened outside of a turn.
+    overheard: Turn,
     newest: Option<Frame>,
     state: State,
     sequence: u64,
-}
-
-#[derive(Debug)]
-struct Subscription {
-    socket: OwnedFd,
-    credit: Credit,
-    /// The state was not sent since it changed.
-    owes_state: bool,
-    /// Its socket was full; epoll tells when it is not.
-    waits_for_room: bool,
 }
 
 impl Owner {
@@ -97,8 +92,10 @@ impl Owner {
             is_listening: false,
             is_starved: false,
             limits: Limits::default(),
+            defers_credit: false,
             subscribers: BTreeMap::new(),
             next_token: LISTENER + 1,
+            overheard: Turn::default(),
             newest: None,
             state: State::default(),
             sequence: u64::from(generation) << GENERATION_SHIFT,
@@ -114,6 +111,16 @@ impl Owner {
         self
     }
 
+    /// Reads the credit of a subscriber that has the newest frame only when the next one is published.
+    ///
+    /// An owner that publishes anyway need not be woken for that once per frame and subscriber. One that works on demand
+    /// does: [`demand`](Self::demand) does not count what was not read.
+    #[must_use]
+    pub fn with_deferred_credit(mut self) -> Self {
+        self.defers_credit = true;
+        self
+    }
+
     /// Publishes a frame as the newest of the area and gives its sequence.
     ///
     /// Subscribers with credit get it at once, the others when they grant credit and it is still the newest. Never
@@ -121,6 +128,7 @@ impl Owner {
     pub fn publish(&mut self, mut frame: Frame) -> u64 {
         self.sequence += 1;
         frame.info_mut().sequence = self.sequence;
+        self.hear_deferred();
         frame.info_mut().published_at = MonotonicNs::now();
         self.newest = Some(frame);
         for subscription in self.subscribers.values_mut() {
@@ -167,6 +175,20 @@ impl Owner {
         self.subscribers.values().filter(|s| s.credit.has_credit()).count()
     }
 
+    /// Tells whether anybody follows the area: has asked for a frame, and not left since.
+    ///
+    /// While nobody does, frames need not be made; whoever asks makes the owner poll readable.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.subscribers.values().any(Subscription::has_asked)
+    }
+
+    /// Tells whether the next [`turn`](Self::turn) has something to say that nothing is readable for.
+    #[must_use]
+    pub fn owes_turn(&self) -> bool {
+        self.overheard.left > 0 || !self.overheard.refused.is_empty()
+    }
+
     /// Lets subscribers in, reads their credit, sends what they are owed. Never waits.
     ///
     /// Bounded, however much they send or connect. If somebody is left to let in, the owner polls readable anew: also
@@ -179,7 +201,7 @@ impl Owner {
     /// [`ErrorKind::Io`] if epoll itself fails. What a subscriber does wrong costs that subscriber its connection and
     /// stands in [`Turn::refused`].
     pub fn turn(&mut self) -> Result<Turn> {
-        let mut turn = Turn::default();
+        let mut turn = std::mem::take(&mut self.overheard);
         let mut events = Vec::with_capacity(16);
         let mut accepts = 0;
         self.listen_again();
@@ -264,20 +286,40 @@ impl Owner {
         if self.newest.is_some() {
             credit.publish();
         }
-        let subscription = Subscription { socket, credit, owes_state: true, waits_for_room: false };
-        self.subscribers.insert(token, subscription);
+        self.subscribers.insert(token, Subscription::new(socket, credit));
         turn.joined += 1;
         self.flush(token);
     }
 
     fn hear(&mut self, token: u64, turn: &mut Turn) {
         let Some(subscription) = self.subscribers.get_mut(&token) else { return };
-        match subscription.hear() {
-            Ok(true) => return self.flush(token),
+        let heard = subscription.hear();
+        if self.judge(token, heard, turn) {
+            self.flush(token);
+        }
+    }
+
+    /// Reads the credit that was left unread, as much as the next frame needs.
+    fn hear_deferred(&mut self) {
+        let is_deferred = |s: &Subscription| !s.interest.contains(epoll::EventFlags::IN);
+        let deferred = self.subscribers.iter_mut().filter(|(_, s)| is_deferred(s));
+        let heard: Vec<_> = deferred.map(|(token, s)| (*token, s.hear_one_credit())).collect();
+        let mut turn = std::mem::take(&mut self.overheard);
+        for (token, heard) in heard {
+            self.judge(token, heard, &mut turn);
+        }
+        self.overheard = turn;
+    }
+
+    /// Sends away who has left or done wrong; true for all others.
+    fn judge(&mut self, token: u64, heard: Result<bool>, turn: &mut Turn) -> bool {
+        match heard {
+            Ok(true) => return true,
             Ok(false) => turn.left += 1,
             Err(error) => turn.refused.push(error),
         }
         self.dismiss(token);
+        false
     }
 
     fn dismiss(&mut self, token: u64) {
@@ -304,77 +346,16 @@ impl Owner {
     fn flush(&mut self, token: u64) {
         let Some(subscription) = self.subscribers.get_mut(&token) else { return };
         let is_full = subscription.send_due(&self.state, self.newest.as_ref());
-        if is_full != subscription.waits_for_room {
-            subscription.waits_for_room = is_full;
-            let more = if is_full { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
+        let mut interest = epoll::EventFlags::empty();
+        interest.set(epoll::EventFlags::IN, !self.defers_credit || !subscription.may_sleep());
+        interest.set(epoll::EventFlags::OUT, is_full);
+        if interest != subscription.interest {
+            subscription.interest = interest;
             let data = epoll::EventData::new_u64(token);
-            let flags = epoll::EventFlags::IN | more;
             // It cannot fail for a descriptor of the set; if it did, the next frame or credit would flush again.
-            epoll::modify(&self.epoll, &subscription.socket, data, flags).ok();
+            epoll::modify(&self.epoll, &subscription.socket, data, interest).ok();
         }
     }
-}
-
-impl Subscription {
-    /// Reads all credit that came; false when the subscriber has left.
-    ///
-    /// Ends soon, whatever it sends: each message grants a frame at the least, and more than [`MAX_CREDIT`] is an error.
-    fn hear(&mut self) -> Result<bool> {
-        loop {
-            let received = match socket::receive_without_descriptor(self.socket.as_fd()) {
-                Ok(Some(received)) => received,
-                Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET | Errno::PIPE)) => {
-                    return Ok(false);
-                }
-                Err(ReceiveError::Io(Errno::AGAIN)) => return Ok(true),
-                Err(ReceiveError::Io(Errno::INTR)) => continue,
-                Err(ReceiveError::Io(e)) => {
-                    return Err(Error::io("failed to hear a subscriber", e));
-                }
-                Err(ReceiveError::TooManyDescriptors) => return Err(needless_descriptor()),
-            };
-            if received.descriptor.is_some() {
-                return Err(needless_descriptor());
-            }
-            let frames = message::decode_credit(received.message())?;
-            self.credit.grant(frames).map_err(|_| {
-                let text = format!("a subscriber granted more than {MAX_CREDIT} frames");
-                Error::new(ErrorKind::TooMuchCredit, text)
-            })?;
-        }
-    }
-
-    /// Sends state and newest frame if they are due; true when the socket is full and something is left.
-    fn send_due(&mut self, state: &State, newest: Option<&Frame>) -> bool {
-        if self.owes_state {
-            match socket::send(self.socket.as_fd(), &message::encode_state(state), None) {
-                Ok(()) => self.owes_state = false,
-                Err(why) => return self.is_full(why),
-            }
-        }
-        if let (true, Some(frame)) = (self.credit.is_due(), newest) {
-            let bytes = message::encode_frame(frame.info(), self.credit.missed());
-            match socket::send(self.socket.as_fd(), &bytes, Some(frame.as_fd())) {
-                Ok(()) => self.credit.sent(),
-                Err(why) => return self.is_full(why),
-            }
-        }
-        false
-    }
-
-    /// Judges why a message could not be sent.
-    fn is_full(&self, why: Errno) -> bool {
-        if why == Errno::PIPE {
-            // It takes no more, though it may not have closed: make that an end, which `hear` is told of.
-            rustix::net::shutdown(&self.socket, Shutdown::Both).ok();
-        }
-        // The rest passes, as ETOOMANYREFS, too many descriptors in flight: the next frame or credit tries again.
-        why == Errno::AGAIN
-    }
-}
-
-fn needless_descriptor() -> Error {
-    Error::new(ErrorKind::WrongDescriptors, "a subscriber sent a descriptor")
 }
 
 impl AsFd for Owner {
@@ -407,5 +388,75 @@ mod tests {
         assert!(matches!(end, Ok(None)), "{end:?}");
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
         assert_eq!(poll(&mut [PollFd::new(&owner, PollFlags::IN)], Some(&now)), Ok(0));
+    }
+
+    /// An owner that defers credit and one subscriber, which has the newest frame.
+    fn deferring(path: &std::path::Path) -> (Owner, crate::Subscriber) {
+        let owner = Owner::new(socket::listen(path, 0o600).unwrap(), 0).unwrap();
+        let mut owner = owner.with_deferred_credit();
+        let mut subscriber = crate::Subscriber::connect(path).unwrap();
+        assert!(is_woken(&owner), "somebody came");
+        owner.turn().unwrap();
+        assert!(!owner.is_followed());
+        subscriber.grant(1).unwrap();
+        assert!(is_woken(&owner), "somebody asked");
+        owner.turn().unwrap();
+        assert!(owner.is_followed());
+        owner.publish(frame());
+        assert_eq!(sequences(&mut subscriber), [1]);
+        (owner, subscriber)
+    }
+
+    fn frame() -> Frame {
+        let mut builder = crate::FrameBuilder::new().unwrap();
+        builder.write(b"frame").unwrap();
+        builder.seal(crate::Format::default(), MonotonicNs(1)).unwrap()
+    }
+
+    fn sequences(subscriber: &mut crate::Subscriber) -> Vec<u64> {
+        let mut sequences = Vec::new();
+        while let Some(event) = subscriber.try_receive().unwrap() {
+            if let crate::Event::Frame { frame, .. } = event {
+                sequences.push(frame.info().sequence);
+            }
+        }
+        sequences
+    }
+
+    fn is_woken(owner: &Owner) -> bool {
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(owner, PollFlags::IN)], Some(&now)) == Ok(1)
+    }
+
+    #[test]
+    fn credit_that_nothing_can_be_sent_for_wakes_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut owner, mut subscriber) = deferring(&folder.path().join("area"));
+        subscriber.grant(1).unwrap();
+        assert!(!is_woken(&owner));
+        owner.publish(frame());
+        assert_eq!(sequences(&mut subscriber), [2]);
+        owner.publish(frame());
+        assert_eq!(sequences(&mut subscriber), []);
+        subscriber.grant(1).unwrap();
+        assert!(is_woken(&owner), "there is a frame that it has not got");
+        owner.turn().unwrap();
+        assert_eq!(sequences(&mut subscriber), [3]);
+    }
+
+    #[test]
+    fn who_leaves_or_does_wrong_while_credit_is_deferred_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut owner, subscriber) = deferring(&folder.path().join("left"));
+        drop(subscriber);
+        assert!(is_woken(&owner));
+        assert_eq!(owner.turn().unwrap().left, 1);
+        assert!(!owner.is_followed());
+        let (mut owner, subscriber) = deferring(&folder.path().join("wrong"));
+        socket::send(subscriber.as_fd(), b"nonsense", None).unwrap();
+        owner.publish(frame());
+        assert!(owner.owes_turn());
+        assert_eq!((owner.turn().unwrap().refused.len(), owner.subscribers()), (1, 0));
+        assert!(!owner.owes_turn());
     }
 }

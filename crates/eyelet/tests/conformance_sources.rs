@@ -55,6 +55,7 @@ fn next(source: &mut dyn Source) -> (Result<Frame, Error>, u32) {
     for in_vain in 0.. {
         match source.try_next() {
             Ok(Next::Frame(frame)) => return (Ok(frame), in_vain),
+            Ok(Next::Skipped) => panic!("{source:?} skips what was asked for"),
             Ok(Next::NotReady) => wait(source),
             Err(e) => return (Err(e), in_vain),
         }
@@ -124,8 +125,30 @@ fn conforms(spec: &str, format: Format, rate: Rate) {
             }
         }
     }
+    if rate == Rate::Own {
+        is_fresh_after_a_pause(source.as_mut(), &format, spec);
+    }
     drop(source);
     assert_eq!(descriptors(), before, "{spec} leaves descriptors open");
+}
+
+/// While nobody follows, frames pass by at their rate; the next one that is asked for is new.
+fn is_fresh_after_a_pause(source: &mut dyn Source, format: &Format, spec: &str) {
+    let mut passed = 0;
+    let from = Instant::now();
+    while passed < 4 {
+        match source.skip_next() {
+            Ok(Next::Skipped | Next::Frame(_)) => passed += 1,
+            Ok(Next::NotReady) => wait(source),
+            Err(e) => panic!("{spec}: {e}"),
+        }
+    }
+    let interval = source.description().interval;
+    assert!(from.elapsed() >= interval * 2, "{spec}: skips faster than its rate");
+    let asked = MonotonicNs::now();
+    let frame = frame(source);
+    assert_is_whole(&frame, format, spec);
+    assert!(frame.info().captured_at >= asked, "{spec}: an old frame after a pause");
 }
 
 fn assert_is_whole(frame: &Frame, format: &Format, spec: &str) {

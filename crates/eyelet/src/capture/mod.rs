@@ -10,7 +10,7 @@ pub mod sources;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use eyelet_area::{Format, Owner, State};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -29,6 +29,9 @@ use sources::Opener;
 /// Most frames taken from a source before subscribers are looked at again.
 const BURST: usize = 4;
 
+/// While nobody follows, frames that come at least so often are not made: whoever comes gets the next one soon enough.
+const SOON: Duration = Duration::from_millis(100);
+
 /// Runs the role until the supervisor ends it.
 ///
 /// # Errors
@@ -38,7 +41,7 @@ pub fn run(area: usize, born: Born) -> Result<()> {
     let camera = boot.config.sources.get(area).cloned();
     let camera = camera.ok_or_else(|| Error::failed(format!("there is no source {area}")))?;
     let listener = sockets.pop().ok_or_else(|| Error::failed("capture got no area socket"))?;
-    let owner = Owner::new(listener, boot.generation)?;
+    let owner = Owner::new(listener, boot.generation)?.with_deferred_credit();
     let is_stopped = Arc::new(AtomicBool::new(false));
     // The poll below is interrupted by the signal and then sees the flag.
     signal_hook::flag::register(signal_hook::consts::SIGTERM, is_stopped.clone())
@@ -87,17 +90,28 @@ struct Capture {
     rate: Rate,
 }
 
+/// Who has something to say.
+#[derive(Debug, Default)]
+struct Ready {
+    subscribers: bool,
+    supervisor: bool,
+}
+
 impl Capture {
     /// Waits for something to happen and deals with it.
     fn turn(&mut self) -> Result<()> {
         if self.source.is_none() && Instant::now() >= self.retry_at {
             self.open();
         }
-        self.wait()?;
-        for refused in self.owner.turn()?.refused {
-            log::warn!("area={} subscriber refused: {refused}", self.camera.name);
+        let ready = self.wait()?;
+        if ready.subscribers || self.owner.owes_turn() {
+            for refused in self.owner.turn()?.refused {
+                log::warn!("area={} subscriber refused: {refused}", self.camera.name);
+            }
         }
-        self.answer()?;
+        if ready.supervisor {
+            self.answer()?;
+        }
         self.publish();
         Ok(())
     }
@@ -148,7 +162,7 @@ impl Capture {
         self.retry_at = Instant::now() + self.backoff.ended(Instant::now());
     }
 
-    fn wait(&self) -> Result<()> {
+    fn wait(&self) -> Result<Ready> {
         let wait = self.source.as_ref().map(|s| s.wait()).unwrap_or_default();
         let due = if self.source.is_some() { wait.due } else { Some(self.retry_at) };
         let mut fds = vec![
@@ -159,7 +173,11 @@ impl Capture {
             wait.readable.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::PRI)),
         );
         match poll(&mut fds, due::within(due).as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Ok(_) => Ok(Ready {
+                subscribers: !fds[0].revents().is_empty(),
+                supervisor: !fds[1].revents().is_empty(),
+            }),
+            Err(Errno::INTR) => Ok(Ready::default()),
             Err(e) => Err(Error::failed(format!("failed to wait for frames: {e}"))),
         }
     }
@@ -167,23 +185,39 @@ impl Capture {
     fn publish(&mut self) {
         for _ in 0..BURST {
             let Some(source) = &mut self.source else { return };
-            match source.try_next() {
+            let interval = source.description().interval;
+            let comes_soon = !interval.is_zero() && interval <= SOON;
+            let next = if comes_soon && !self.owner.is_followed() {
+                source.skip_next()
+            } else {
+                source.try_next()
+            };
+            match next {
                 Ok(Next::Frame(frame)) => {
                     if frame.info().format != self.introduced {
                         let description = source.description().clone();
                         self.introduce(&description);
                         self.introduced = frame.info().format;
                     }
-                    self.rate.count(Instant::now());
-                    self.report.no_signal = None;
+                    self.note_live();
                     self.report.published += 1;
-                    self.owner.set_state(State::Live);
                     self.report.sequence = self.owner.publish(frame);
+                }
+                Ok(Next::Skipped) => {
+                    self.note_live();
+                    // Whoever comes must not get an old one.
+                    self.owner.clear();
                 }
                 Ok(Next::NotReady) => return,
                 Err(e) => return self.lose(&e),
             }
         }
+    }
+
+    fn note_live(&mut self) {
+        self.rate.count(Instant::now());
+        self.report.no_signal = None;
+        self.owner.set_state(State::Live);
     }
 
     fn answer(&mut self) -> Result<()> {

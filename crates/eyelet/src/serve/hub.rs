@@ -1,7 +1,6 @@
 //! The areas inside a serve process: subscribed to while somebody watches, the newest frame of each for all viewers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +19,9 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 /// The same after its owner has gone: an owner that sends everybody away must not be asked without end.
 const PAUSE_AFTER_END: Duration = Duration::from_millis(10);
 
-/// Viewers that are sent a frame before others have their turn: half a millisecond or so.
-const BATCH: usize = 64;
+/// Viewers that are sent a frame before others have their turn: two milliseconds or so. Each such pause lets the readers
+/// of one machine fall asleep, and waking them is the sender's work.
+const BATCH: usize = 256;
 
 /// What is newest in an area.
 #[derive(Clone, Debug, Default)]
@@ -57,9 +57,10 @@ pub(crate) struct Feed {
     shape: Cell<Option<(Format, Duration)>>,
 }
 
+/// The viewers of a feed, in the order in which they came; their keys grow.
 #[derive(Default)]
 struct Outlets {
-    by_key: RefCell<BTreeMap<u64, Weak<dyn Outlet>>>,
+    by_key: RefCell<Vec<(u64, Weak<dyn Outlet>)>>,
     last_key: Cell<u64>,
 }
 
@@ -102,10 +103,7 @@ impl Feed {
 
     /// Lets a viewer in: from now on it is offered what is newest.
     pub(crate) fn join(self: &Rc<Self>, outlet: Weak<dyn Outlet>) -> Joined {
-        let key = self.outlets.last_key.get() + 1;
-        self.outlets.last_key.set(key);
-        self.outlets.by_key.borrow_mut().insert(key, outlet);
-        Joined { demand: Demand::new(self), key }
+        Joined { demand: Demand::new(self), key: self.outlets.insert(outlet) }
     }
 
     /// The area's id, as clients call it.
@@ -211,28 +209,22 @@ impl Feed {
     /// The viewers send by themselves, here and now: waking a task for each would cost more than a small frame. What is
     /// newest is asked by each viewer when it is its turn.
     async fn fan_out(&self) {
-        let mut next = 0;
-        loop {
-            let batch = self.outlets.batch(next);
-            let Some((last, _)) = batch.last() else { return };
-            next = last + 1;
-            let is_last = batch.len() < BATCH;
-            for (_, outlet) in batch {
-                if let Some(outlet) = outlet.upgrade() {
-                    outlet.offer();
-                }
+        let mut place = Place::default();
+        for offers in 1.. {
+            let Some(outlet) = self.outlets.next(&mut place) else { return };
+            if let Some(outlet) = outlet.upgrade() {
+                outlet.offer();
             }
-            if is_last {
-                return;
+            if offers % BATCH == 0 {
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
         }
     }
 
     /// Gives up the viewers that are furthest behind until the frames that slow viewers hold fit their budget.
     fn keep_within_budget(&self, newest: &Arc<Frame>) {
         while self.held.exceeds_budget(newest) {
-            let outlets = self.outlets.batch_of_all();
+            let outlets = self.outlets.all();
             let oldest = outlets.iter().filter_map(|outlet| Some((outlet.holds_since()?, outlet)));
             let newest_captured = newest.info().captured_at;
             let oldest = oldest
@@ -246,14 +238,44 @@ impl Feed {
     }
 }
 
+/// How far somebody has come who goes through the viewers, while they come and leave.
+#[derive(Debug, Default)]
+struct Place {
+    index: usize,
+    /// Key of the one before.
+    key: u64,
+}
+
 impl Outlets {
-    fn batch(&self, from: u64) -> Vec<(u64, Weak<dyn Outlet>)> {
-        let by_key = self.by_key.borrow();
-        by_key.range(from..).take(BATCH).map(|(key, outlet)| (*key, Weak::clone(outlet))).collect()
+    fn insert(&self, outlet: Weak<dyn Outlet>) -> u64 {
+        let key = self.last_key.get() + 1;
+        self.last_key.set(key);
+        self.by_key.borrow_mut().push((key, outlet));
+        key
     }
 
-    fn batch_of_all(&self) -> Vec<Rc<dyn Outlet>> {
-        self.by_key.borrow().values().filter_map(Weak::upgrade).collect()
+    fn remove(&self, key: u64) {
+        let mut by_key = self.by_key.borrow_mut();
+        if let Ok(index) = by_key.binary_search_by_key(&key, |(key, _)| *key) {
+            by_key.remove(index);
+        }
+    }
+
+    /// Gives each viewer once, those included that have come since the last call.
+    fn next(&self, place: &mut Place) -> Option<Weak<dyn Outlet>> {
+        let by_key = self.by_key.borrow();
+        let is_moved =
+            place.index > 0 && by_key.get(place.index - 1).is_none_or(|(key, _)| *key != place.key);
+        if is_moved {
+            place.index = by_key.partition_point(|(key, _)| *key <= place.key);
+        }
+        let (key, outlet) = by_key.get(place.index)?;
+        *place = Place { index: place.index + 1, key: *key };
+        Some(Weak::clone(outlet))
+    }
+
+    fn all(&self) -> Vec<Rc<dyn Outlet>> {
+        self.by_key.borrow().iter().filter_map(|(_, outlet)| outlet.upgrade()).collect()
     }
 }
 
@@ -326,7 +348,7 @@ impl Joined {
 
 impl Drop for Joined {
     fn drop(&mut self) {
-        self.demand.0.outlets.by_key.borrow_mut().remove(&self.key);
+        self.demand.0.outlets.remove(self.key);
     }
 }
 

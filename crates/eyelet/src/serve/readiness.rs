@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use eyelet_area::Subscriber;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::control::Control;
@@ -34,9 +35,11 @@ impl<T: OwnsOne> AsRawFd for Registered<T> {
 
 /// Registers with the runtime of this thread.
 pub(crate) fn register<T: OwnsOne>(inner: T) -> Result<AsyncFd<Registered<T>>> {
+    // Readable only: whatever a peer takes from its end makes ours writable anew, which would wake us for nothing.
     // SAFETY: `inner` moves into the AsyncFd; by the invariant of `OwnsOne` its descriptor is open and the same until
     // it is dropped, and nothing here takes it out or replaces it.
-    let registered = unsafe { AsyncFd::register(Registered(inner)) };
+    let registered =
+        unsafe { AsyncFd::register_with_interest(Registered(inner), Interest::READABLE) };
     registered.map_err(|e| {
         Error::failed(format!("failed to wait for a descriptor: {}", e.into_parts().1))
     })

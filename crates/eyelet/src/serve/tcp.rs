@@ -1,5 +1,6 @@
 //! How a stream's socket is set up, and how much it may hold.
 
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -15,10 +16,11 @@ const LEAST_UNSENT: u64 = 128 << 10;
 /// A viewer whose machine vanished without a word is noticed after this and three probes.
 const PROBE_AFTER_IDLE: Duration = Duration::from_secs(30);
 
-/// After so many frames in a row before which everything had arrived, only every [`LOOK_EVERY`]th is looked at.
+/// After so many frames in a row before which everything had arrived, a socket is looked at only now and then.
 const CALM_AFTER: u8 = 8;
-/// How often a calm socket is looked at: one system call in so many frames.
-const LOOK_EVERY: u8 = 8;
+/// Frames between two looks at a calm socket: so many at the most and half of them at the least, not the same for all
+/// sockets, so that they are not all looked at before the same frame.
+const LOOK_EVERY: u8 = 16;
 
 /// Prepares a socket that streams frames: no delay for small ones, and a dead peer is noticed.
 ///
@@ -73,7 +75,8 @@ impl Room {
         } else {
             self.calm += 1;
             if self.calm > CALM_AFTER {
-                self.calm += LOOK_EVERY - 1;
+                let spread = stream.as_raw_fd() % i32::from(LOOK_EVERY / 2);
+                self.calm += LOOK_EVERY - u8::try_from(spread).unwrap_or(0);
             }
         }
         outstanding < (2 * frame_len).max(LEAST_UNSENT)

@@ -31,6 +31,8 @@ pub(crate) enum Envelope {
 #[derive(Debug, Default)]
 pub(crate) struct Wrapping {
     newest: [Option<(u64, Arc<Frame>)>; 2],
+    /// All bytes of one on its way into its memfd; kept from frame to frame.
+    bytes: Vec<u8>,
 }
 
 impl Wrapping {
@@ -52,7 +54,7 @@ impl Wrapping {
         {
             return Some(Arc::clone(wrapped));
         }
-        let wrapped = match wrap(frame, envelope) {
+        let wrapped = match wrap(frame, envelope, &mut self.bytes) {
             Ok(wrapped) => Arc::new(wrapped),
             Err(e) => {
                 log::debug!("a frame is sent in parts: {e}");
@@ -65,18 +67,21 @@ impl Wrapping {
     }
 }
 
-fn wrap(frame: &Frame, envelope: Envelope) -> eyelet_area::Result<Frame> {
-    let mut builder = FrameBuilder::new()?;
+/// Reads the frame instead of mapping it: for so few bytes the mapping and its end cost more.
+fn wrap(frame: &Frame, envelope: Envelope, bytes: &mut Vec<u8>) -> eyelet_area::Result<Frame> {
+    bytes.clear();
     match envelope {
         Envelope::WebSocket => {
-            builder.write(header(Opcode::Binary, frame.info().len, None).as_ref())?;
-            builder.write(frame.bytes()?)?;
+            bytes.extend_from_slice(header(Opcode::Binary, frame.info().len, None).as_ref());
+            frame.read_onto(bytes)?;
         }
         Envelope::Multipart => {
-            builder.write(multipart::part_head(frame.info()).as_bytes())?;
-            builder.write(frame.bytes()?)?;
-            builder.write(multipart::BOUNDARY_LINE)?;
+            bytes.extend_from_slice(multipart::part_head(frame.info()).as_bytes());
+            frame.read_onto(bytes)?;
+            bytes.extend_from_slice(multipart::BOUNDARY_LINE);
         }
     }
+    let mut builder = FrameBuilder::new()?;
+    builder.write(bytes)?;
     builder.seal(Format::default(), frame.info().captured_at)
 }

@@ -57,6 +57,15 @@ impl TestPicture {
     }
 }
 
+impl TestPicture {
+    /// Tells whether it is time for a frame.
+    fn tick(&mut self) -> bool {
+        let late = self.pace.tick(Instant::now());
+        self.counters.skipped += late.unwrap_or(0);
+        late.is_some()
+    }
+}
+
 impl Source for TestPicture {
     fn description(&self) -> &Description {
         &self.description
@@ -67,14 +76,19 @@ impl Source for TestPicture {
     }
 
     fn try_next(&mut self) -> Result<Next> {
-        let Some(late) = self.pace.tick(Instant::now()) else { return Ok(Next::NotReady) };
-        self.counters.skipped += late;
+        if !self.tick() {
+            return Ok(Next::NotReady);
+        }
         let captured_at = MonotonicNs::now();
         self.sequence += 1;
         let mut builder = FrameBuilder::new()?;
         builder.write(self.picture.draw(self.sequence, captured_at))?;
         let frame = builder.seal(self.description.format, captured_at)?;
         Ok(Next::Frame(frame.with_interval(self.description.interval)))
+    }
+
+    fn skip_next(&mut self) -> Result<Next> {
+        Ok(if self.tick() { Next::Skipped } else { Next::NotReady })
     }
 
     fn counters(&self) -> Counters {

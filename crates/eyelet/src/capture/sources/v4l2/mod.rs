@@ -65,6 +65,8 @@ pub(super) struct Camera {
 /// What became of one look at the queue.
 enum Taken {
     Frame(Frame),
+    /// A frame that nobody wants.
+    Skipped,
     /// A buffer that is no frame, or a failure that may pass.
     Nothing,
     Empty,
@@ -130,7 +132,7 @@ impl Camera {
         }
     }
 
-    fn take(&mut self) -> Result<Taken> {
+    fn take(&mut self, is_wanted: bool) -> Result<Taken> {
         let dequeued = match self.streaming.dequeue() {
             Ok(dequeued) => dequeued,
             Err(e) => {
@@ -165,6 +167,9 @@ impl Camera {
             self.counters.skipped += 1;
             return Ok(Taken::Nothing);
         }
+        if !is_wanted {
+            return Ok(Taken::Skipped);
+        }
         let captured_at = captured_at(&buffer, MonotonicNs::now());
         let is_key = buffer.is_key();
         let planes: Vec<&[u8]> = buffer.planes().collect();
@@ -178,11 +183,33 @@ impl Camera {
         Ok(Taken::Frame(frame))
     }
 
-    fn delivered(&mut self, frame: Frame) -> Next {
+    fn next(&mut self, is_wanted: bool) -> Result<Next> {
+        self.look_at_events()?;
+        loop {
+            match self.take(is_wanted)? {
+                Taken::Frame(frame) => {
+                    self.note_frame();
+                    self.description.format = frame.info().format;
+                    return Ok(Next::Frame(frame));
+                }
+                Taken::Skipped => {
+                    self.note_frame();
+                    return Ok(Next::Skipped);
+                }
+                Taken::Empty => break,
+                // A failure is not asked for again at once: it may last.
+                Taken::Nothing if self.failures > 0 => break,
+                // After a pause of our own there are more behind it: only an empty queue is a stall.
+                Taken::Nothing => {}
+            }
+        }
+        self.check_stall()?;
+        Ok(Next::NotReady)
+    }
+
+    fn note_frame(&mut self) {
         self.stalled_at = Instant::now() + self.stall;
         self.corrupt_at_last_frame = self.counters.corrupt;
-        self.description.format = frame.info().format;
-        Next::Frame(frame)
     }
 
     /// Nothing is there: is it too long since something was?
@@ -212,19 +239,11 @@ impl Source for Camera {
     }
 
     fn try_next(&mut self) -> Result<Next> {
-        self.look_at_events()?;
-        loop {
-            match self.take()? {
-                Taken::Frame(frame) => return Ok(self.delivered(frame)),
-                Taken::Empty => break,
-                // A failure is not asked for again at once: it may last.
-                Taken::Nothing if self.failures > 0 => break,
-                // After a pause of our own there are more behind it: only an empty queue is a stall.
-                Taken::Nothing => {}
-            }
-        }
-        self.check_stall()?;
-        Ok(Next::NotReady)
+        self.next(true)
+    }
+
+    fn skip_next(&mut self) -> Result<Next> {
+        self.next(false)
     }
 
     fn counters(&self) -> Counters {
