@@ -1,7 +1,7 @@
 //! Any camera's Y'CbCr as JPEG has it: BT.601, codes of 0 to 255.
 //!
 //! Source: ITU-T T.871, section 7, and the coefficients of the recommendations that [`Matrix`] names. All of it is 16-bit
-//! arithmetic without branches, as compilers make vector instructions of that on every processor.
+//! arithmetic without branches, so that compilers can make vector instructions of it for any processor.
 
 use eyelet_area::{Format, Matrix, Range};
 
