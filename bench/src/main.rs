@@ -6,6 +6,7 @@
 
 mod area;
 mod bare;
+mod encode;
 mod picture;
 mod push;
 
@@ -18,6 +19,7 @@ usage: eyelet-bench bare write|sendfile|tee CONTENT   a server that does nothing
        eyelet-bench camera CONTENT                    frames on standard output, 30 a second
        eyelet-bench template CONTENT FILE             one frame, to be stamped by another program
        eyelet-bench area SUBSCRIBERS FRAMES           microseconds from publishing to receiving
+       eyelet-bench encode ROUNDS PEER                YUYV to JPEG, in turns with the program PEER
        eyelet-bench push VIEWERS FRAMES COMMAND...    frames through a serve role, one after the other
 CONTENT is WIDTHxHEIGHT for YUYV, or jpeg:BYTES";
 
@@ -33,6 +35,7 @@ fn main() -> Result<()> {
                 .with_context(|| format!("failed to write `{file}`"))
         }
         ["area", subscribers, frames] => area::run(subscribers.parse()?, frames.parse()?),
+        ["encode", rounds, peer] => encode::run(rounds.parse()?, peer),
         ["push", viewers, frames, ref command @ ..] => {
             push::run(viewers.parse()?, frames.parse()?, command)
         }

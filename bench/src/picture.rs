@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, Error, Result, bail, ensure};
 use eyelet::stamp::{self, jpeg};
 use eyelet_area::{Format, FourCc, MonotonicNs};
-use jpeg_encoder::{ColorType, Encoder};
+use libjpeg_turbo_rs::{Encoder, PixelFormat};
 
 /// What is on every frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +86,13 @@ fn pattern(len: usize) -> Vec<u8> {
 
 /// Encodes a picture and fills it up with comments to be `len` bytes long, with room for the stamps at both ends.
 fn jpeg_of(len: usize) -> Result<Vec<u8>> {
-    const SIDE: (u16, u16) = (640, 480);
-    let pixels: Vec<u8> = (0..u32::from(SIDE.1))
-        .flat_map(|y| (0..u32::from(SIDE.0)).map(move |x| (x * y / 64 % 256).to_le_bytes()[0]))
+    const SIDE: (usize, usize) = (640, 480);
+    let pixels: Vec<u8> = (0..SIDE.1)
+        .flat_map(|y| (0..SIDE.0).map(move |x| (x * y / 64 % 256).to_le_bytes()[0]))
         .collect();
     for quality in (1..=9).rev().map(|tenth| tenth * 10) {
-        let mut bytes = Vec::new();
-        Encoder::new(&mut bytes, quality).encode(&pixels, SIDE.0, SIDE.1, ColorType::Luma)?;
+        let encoder = Encoder::new(&pixels, SIDE.0, SIDE.1, PixelFormat::Grayscale);
+        let bytes = encoder.quality(quality).encode()?;
         let Some(room) = len.checked_sub(bytes.len() + 2 * jpeg::LEN) else { continue };
         if (1..4).contains(&room) {
             continue; // no comment is so short

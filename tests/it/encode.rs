@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use eyelet_area::{Event, Format, FourCc, Frame, GENERATION_SHIFT, MonotonicNs, State, Subscriber};
 use eyelet_harness::{DEADLINE, Eyelet};
-use jpeg_encoder::{ColorType, Encoder};
+use libjpeg_turbo_rs::{Encoder, PixelFormat};
 use serde_json::{Value, json};
 
 use crate::support::{SMALL, VGA, start};
@@ -62,11 +62,8 @@ impl Reader {
 
 /// The RGB pixels of a JPEG, and its size.
 fn decode(bytes: &[u8]) -> Result<(usize, usize, Vec<u8>)> {
-    use zune_jpeg::zune_core::bytestream::ZCursor;
-    let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(bytes));
-    let pixels = decoder.decode().map_err(|e| anyhow::anyhow!("{e}"))?;
-    let info = decoder.info().context("no size")?;
-    Ok((info.width.into(), info.height.into(), pixels))
+    let picture = libjpeg_turbo_rs::decompress_to(bytes, PixelFormat::Rgb)?;
+    Ok((picture.width, picture.height, picture.data))
 }
 
 /// Looks at the middle of each bar.
@@ -175,9 +172,8 @@ fn a_stream_says_what_its_source_says() -> Result<()> {
 
 /// A grey picture of 64 x 48.
 fn grey_jpeg(luma: u8) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    Encoder::new(&mut bytes, 90).encode(&[luma; 64 * 48], 64, 48, ColorType::Luma)?;
-    Ok(bytes)
+    let pixels = [luma; 64 * 48];
+    Ok(Encoder::new(&pixels, 64, 48, PixelFormat::Grayscale).quality(90).encode()?)
 }
 
 /// One that looks whole and cannot be decoded: it names a quantization table that it does not have.

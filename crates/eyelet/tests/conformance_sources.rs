@@ -172,11 +172,10 @@ const RAW: [FourCc; 5] = [FourCc::YUYV, FourCc::UYVY, FourCc::NV12, FourCc::GREY
 
 /// A small picture of one shade.
 fn jpeg(width: u16, height: u16, shade: u8) -> Vec<u8> {
-    let mut picture = Vec::new();
-    let encoder = jpeg_encoder::Encoder::new(&mut picture, 80);
-    let pixels = vec![shade; usize::from(width) * usize::from(height) * 3];
-    encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Rgb).unwrap();
-    picture
+    use libjpeg_turbo_rs::{Encoder, PixelFormat};
+    let (width, height) = (usize::from(width), usize::from(height));
+    let pixels = vec![shade; width * height * 3];
+    Encoder::new(&pixels, width, height, PixelFormat::Rgb).encode().unwrap()
 }
 
 fn jpegs(count: u8) -> Vec<u8> {

@@ -5,7 +5,7 @@
 //! `check` is the CRC-16/CCITT-FALSE of the sequence's six bytes, most significant first. A reader that finds two different
 //! words in one frame has a torn one.
 
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use libjpeg_turbo_rs::{Subsampling, compress_raw};
 
 use crate::descriptors::{FORMAT_MJPEG, Size};
 use crate::options::HuffmanTables;
@@ -85,18 +85,23 @@ fn yuyv((width, height): Size, shift: u8) -> Vec<u8> {
 
 fn jpeg(kind: Kind, shift: u8) -> Vec<u8> {
     let (width, height) = kind.size;
-    let mut pixels = Vec::with_capacity(usize::from(width) * usize::from(height) * 3);
-    for y in 0..height {
-        for x in 0..width {
-            pixels.extend(colour(x, y, shift));
-        }
-    }
-    let mut out = Vec::new();
-    let mut encoder = Encoder::new(&mut out, JPEG_QUALITY);
-    encoder.set_sampling_factor(SamplingFactor::F_2_1); // 4:2:2, as webcams send it
-    encoder
-        .encode(&pixels, width, height, ColorType::Ycbcr)
-        .expect("a picture of an offered size, written to memory");
+    let across = width.div_ceil(2);
+    let plane = |step: usize, part: usize| -> Vec<u8> {
+        let row = |y| (0..width).step_by(step).map(move |x| colour(x, y, shift)[part]);
+        (0..height).flat_map(row).collect()
+    };
+    let [width, height, across] = [width, height, across].map(usize::from);
+    // 4:2:2, as webcams send it.
+    let out = compress_raw(
+        &[&plane(1, 0), &plane(2, 1), &plane(2, 2)],
+        &[width, across, across],
+        &[height; 3],
+        width,
+        height,
+        JPEG_QUALITY,
+        Subsampling::S422,
+    )
+    .expect("a picture of an offered size, written to memory");
     match kind.huffman {
         HuffmanTables::Kept => out,
         HuffmanTables::Stripped => strip_huffman_tables(&out),

@@ -1,4 +1,4 @@
-//! What needs no rounds: how long a start takes, an area's latency, the size of the executable.
+//! What needs no rounds of viewers: how long a start takes, an area's latency, the size of the executable, the encoders.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -17,6 +17,8 @@ use crate::command::{output, text};
 const STARTS: usize = 5;
 /// Frames that an area passes on while it is timed.
 const FRAMES: &str = "400";
+/// Turns of each encoder.
+const TURNS: &str = "30";
 
 /// Measures all; what fails says so in its place.
 pub(super) fn measure(lab: &Lab, programs: &Programs) -> Vec<(String, String)> {
@@ -31,7 +33,10 @@ pub(super) fn measure(lab: &Lab, programs: &Programs) -> Vec<(String, String)> {
             format!("area: 614400 bytes from publishing to receiving, {subscribers} subscribers");
         all.push((what, told(area(lab, programs, subscribers))));
     }
-    // The encoders have a program of their own; its figures go here.
+    match encoders(lab, programs) {
+        Ok(encoders) => all.extend(encoders),
+        Err(problem) => all.push(("YUYV to JPEG".to_owned(), format!("failed: {problem:#}"))),
+    }
     all
 }
 
@@ -72,4 +77,28 @@ fn area(lab: &Lab, programs: &Programs, subscribers: &str) -> Result<String> {
     let lines: Vec<Value> = said.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let most = |key: &str| lines.iter().filter_map(|line| line[key].as_f64()).fold(0.0, f64::max);
     Ok(format!("p50 {:.0} µs, p99 {:.0} µs", most("p50_us"), most("p99_us")))
+}
+
+/// Eyelet's encoder beside the peer: the same picture, to the byte's number.
+fn encoders(lab: &Lab, programs: &Programs) -> Result<Vec<(String, String)>> {
+    let peer = programs.peers.turbojpeg()?;
+    let mut command = lab.command(Side::Server, &programs.bench);
+    command.args(["encode", TURNS]).arg(peer.program());
+    let said = text(peer.with_libraries(&mut command))?;
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line)?;
+        let word = |key: &str| line[key].as_str().unwrap_or("?").to_owned();
+        let number = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
+        let what = format!("{} YUYV of {} range to JPEG", word("size"), word("range"));
+        let value = format!(
+            "{:.0} µs, libjpeg-turbo {:.0} µs, ratio {:.2} ({:.2}..{:.2})",
+            number("eyelet_us"),
+            number("turbojpeg_us"),
+            number("ratio"),
+            number("least"),
+            number("most"),
+        );
+        Ok((what, value))
+    };
+    said.lines().map(line).collect()
 }

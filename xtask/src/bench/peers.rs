@@ -1,7 +1,8 @@
 //! Other servers, fetched and built below the target folder: nothing is installed on the machine.
 //!
 //! uWSGI is the old experiment's server, from PyPI with its coroutines for Perl and a stand-in for its capture plugin;
-//! ustreamer is Debian's, before a camera that is preloaded. Who cannot be had is left out, with the reason.
+//! ustreamer is Debian's, before a camera that is preloaded; so is libjpeg-turbo, in a program that encodes as Eyelet does.
+//! Who cannot be had is left out, with the reason.
 
 use std::fs;
 use std::io::IsTerminal as _;
@@ -19,11 +20,15 @@ const UWSGI: &str = "uwsgi==2.0.31";
 /// What its Perl coroutines run on; the headers of Perl itself come with it.
 const PERL: &[&str] = &["libcoro-perl", "libev-perl", "libanyevent-perl"];
 
+/// libjpeg-turbo, and the header that says how it is called.
+const TURBOJPEG: &[&str] = &["libturbojpeg0", "libturbojpeg0-dev"];
+
 /// What could be had.
 #[derive(Debug)]
 pub(super) struct Peers {
     uwsgi: Result<Uwsgi>,
     ustreamer: Result<Ustreamer>,
+    turbojpeg: Result<Turbojpeg>,
 }
 
 /// A uWSGI that runs Perl with coroutines.
@@ -41,21 +46,30 @@ pub(super) struct Ustreamer {
     libraries: PathBuf,
 }
 
+/// An encoder with libjpeg-turbo.
+#[derive(Debug)]
+pub(super) struct Turbojpeg {
+    folder: PathBuf,
+    libraries: PathBuf,
+}
+
 impl Peers {
-    /// Leaves both out.
+    /// Leaves all out.
     pub(super) fn none(why: &str) -> Self {
-        Self { uwsgi: Err(anyhow!("{why}")), ustreamer: Err(anyhow!("{why}")) }
+        let none = || anyhow!("{why}");
+        Self { uwsgi: Err(none()), ustreamer: Err(none()), turbojpeg: Err(none()) }
     }
 
     /// Fetches and builds what is not there yet; asks first if a person is there, unless that was allowed.
     pub(super) fn prepare(may_fetch: bool) -> Self {
         let folder = crate::target_folder().join("bench-peers");
         let what = format!(
-            "fetch uWSGI from PyPI, and ustreamer and {PERL:?} from Debian, into `{}`",
+            "fetch uWSGI from PyPI, and ustreamer, {TURBOJPEG:?} and {PERL:?} from Debian, into `{}`",
             folder.display()
         );
-        let has_all =
-            folder.join("uwsgi.made-from").exists() && folder.join("ustreamer.made-from").exists();
+        let has_all = ["uwsgi", "ustreamer", "turbojpeg"]
+            .iter()
+            .all(|peer| folder.join(format!("{peer}.made-from")).exists());
         if !may_fetch
             && !has_all
             && std::io::stdin().is_terminal()
@@ -66,7 +80,11 @@ impl Peers {
         if let Err(problem) = fs::create_dir_all(&folder) {
             return Self::none(&format!("no folder `{}`: {problem}", folder.display()));
         }
-        Self { uwsgi: Uwsgi::prepare(&folder), ustreamer: Ustreamer::prepare(&folder) }
+        Self {
+            uwsgi: Uwsgi::prepare(&folder),
+            ustreamer: Ustreamer::prepare(&folder),
+            turbojpeg: Turbojpeg::prepare(&folder),
+        }
     }
 
     pub(super) fn uwsgi(&self) -> Result<&Uwsgi> {
@@ -75,6 +93,12 @@ impl Peers {
 
     pub(super) fn ustreamer(&self) -> Result<&Ustreamer> {
         self.ustreamer.as_ref().map_err(|problem| anyhow!("ustreamer cannot be had: {problem:#}"))
+    }
+
+    pub(super) fn turbojpeg(&self) -> Result<&Turbojpeg> {
+        self.turbojpeg
+            .as_ref()
+            .map_err(|problem| anyhow!("libjpeg-turbo cannot be had: {problem:#}"))
     }
 
     /// The versions of what is there.
@@ -87,6 +111,9 @@ impl Peers {
             let said =
                 text(ustreamer.with_libraries(Command::new(ustreamer.program())).arg("--version"));
             all.push(format!("ustreamer {}", said.unwrap_or_default().trim()));
+        }
+        if let Ok(turbojpeg) = &self.turbojpeg {
+            all.push(turbojpeg.version());
         }
         all
     }
@@ -208,6 +235,40 @@ impl Ustreamer {
         command.args(["--desired-fps", "30", "--host", "127.0.0.1", "--log-level", "0"]);
         command.args(["--port", &port.to_string()]);
         Ok(command)
+    }
+}
+
+impl Turbojpeg {
+    fn prepare(all: &Path) -> Result<Self> {
+        let needed = packages::with_dependencies(TURBOJPEG)?;
+        let key = needed.iter().map(|package| package.file.as_str()).collect::<Vec<_>>().join("\n");
+        let key = format!("{key}\n{}", sources(&["turbojpeg/encode.c"])?);
+        let triple = text(Command::new("cc").arg("-dumpmachine"))?;
+        let libraries = Path::new("usr/lib").join(triple.trim());
+        let folder = packages::cached(&all.join("turbojpeg"), &key, |folder| {
+            packages::unpack(&needed, folder)?;
+            let mut compile = Command::new("cc");
+            compile.args(["-O3", "-o"]).arg(folder.join("encode")).arg("-I");
+            compile.arg(folder.join("usr/include")).arg(peers_folder().join("turbojpeg/encode.c"));
+            compile.arg("-L").arg(folder.join(&libraries)).arg("-l:libturbojpeg.so.0");
+            output(&mut compile).map(drop)
+        })?;
+        Ok(Self { libraries: folder.join(libraries), folder })
+    }
+
+    pub(super) fn program(&self) -> PathBuf {
+        self.folder.join("encode")
+    }
+
+    pub(super) fn with_libraries<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("LD_LIBRARY_PATH", &self.libraries)
+    }
+
+    /// As the library's file says it: the package has no program that tells.
+    fn version(&self) -> String {
+        let file = fs::canonicalize(self.libraries.join("libturbojpeg.so.0")).unwrap_or_default();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        format!("libjpeg-turbo, {name}")
     }
 }
 

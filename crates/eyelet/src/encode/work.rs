@@ -1,24 +1,37 @@
 //! What is made of one frame.
 
 use eyelet_area::{Format, FourCc, Frame, FrameBuilder, FrameFlags, MonotonicNs};
-use jpeg_encoder::{ColorType, Encoder};
 
 use crate::config::stream::Kind;
-use crate::error::{Error, Result};
-use crate::picture::{self, BYTES_PER_PIXEL};
+use crate::error::Result;
+use crate::picture::{self, JpegMaker};
 
 /// Makes frames of one kind from frames of any.
 #[derive(Debug)]
 pub(super) struct Work {
     kind: Kind,
-    /// The picture's pixels on the way; kept from frame to frame while there is demand.
-    pixels: Vec<u8>,
-    scaled: Vec<u8>,
+    maker: Maker,
+}
+
+/// What is kept from frame to frame while there is demand.
+#[derive(Debug)]
+enum Maker {
+    Jpeg(Box<JpegMaker>),
+    Rgba(Vec<u8>),
+}
+
+impl Maker {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Jpeg { quality, width } => Self::Jpeg(Box::new(JpegMaker::new(quality, width))),
+            Kind::Rgba => Self::Rgba(Vec::new()),
+        }
+    }
 }
 
 impl Work {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, pixels: Vec::new(), scaled: Vec::new() }
+        Self { kind, maker: Maker::new(kind) }
     }
 
     /// Makes a frame with the times of the one that it is made from. A JPEG that shall be one passes as it is.
@@ -28,33 +41,22 @@ impl Work {
     /// damaged, or memory is short.
     pub(super) fn make(&mut self, frame: Frame) -> Result<Frame> {
         let is_jpeg = frame.info().format.fourcc == FourCc::MJPEG;
-        match self.kind {
-            Kind::Jpeg { width: None, .. } if is_jpeg => Ok(frame),
-            Kind::Jpeg { quality, .. } => self.make_jpeg(&frame, quality),
-            Kind::Rgba => {
-                let size = picture::to_rgba(&frame, &mut self.pixels)?;
-                finish(&frame, self.kind.format_of(size), &self.pixels)
+        match &mut self.maker {
+            Maker::Jpeg(_) if is_jpeg && self.kind.width().is_none() => Ok(frame),
+            Maker::Jpeg(maker) => {
+                let made = maker.make(&frame)?;
+                finish(&frame, self.kind.format_of(made.size), &made.bytes)
+            }
+            Maker::Rgba(pixels) => {
+                let size = picture::to_rgba(&frame, pixels)?;
+                finish(&frame, self.kind.format_of(size), pixels)
             }
         }
     }
 
     /// Gives back what was kept from frame to frame.
     pub(super) fn rest(&mut self) {
-        self.pixels = Vec::new();
-        self.scaled = Vec::new();
-    }
-
-    fn make_jpeg(&mut self, frame: &Frame, quality: u8) -> Result<Frame> {
-        let from = picture::to_rgba(frame, &mut self.pixels)?;
-        let to = self.kind.size_of(from);
-        let pixels = if to == from {
-            &self.pixels
-        } else {
-            scale(&self.pixels, from, &mut self.scaled, to);
-            &self.scaled
-        };
-        let bytes = encode(pixels, to, quality)?;
-        finish(frame, self.kind.format_of(from), &bytes)
+        self.maker = Maker::new(self.kind);
     }
 }
 
@@ -64,30 +66,6 @@ fn finish(of: &Frame, format: Format, bytes: &[u8]) -> Result<Frame> {
     builder.write(bytes)?;
     let frame = builder.seal(format, captured_at)?.with_interval(of.info().interval);
     Ok(frame.with_flags(FrameFlags { is_key: true }))
-}
-
-fn encode(pixels: &[u8], (width, height): (u32, u32), quality: u8) -> Result<Vec<u8>> {
-    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("failed to make a JPEG: {e}"));
-    let side = |px: u32| u16::try_from(px).map_err(|e| failed(&e));
-    let mut bytes = Vec::new();
-    Encoder::new(&mut bytes, quality)
-        .encode(pixels, side(width)?, side(height)?, ColorType::Rgba)
-        .map_err(|e| failed(&e))?;
-    Ok(bytes)
-}
-
-/// Takes the nearest pixel for each.
-fn scale(pixels: &[u8], from: (u32, u32), scaled: &mut Vec<u8>, to: (u32, u32)) {
-    // Below 2^32 whatever the sides are, which have 16 bits.
-    let at = |place: u32, from: u32, to: u32| (place * from / to) as usize * BYTES_PER_PIXEL;
-    scaled.clear();
-    for y in 0..to.1 {
-        let row = &pixels[at(y, from.1, to.1) * from.0 as usize..];
-        for x in 0..to.0 {
-            let start = at(x, from.0, to.0);
-            scaled.extend_from_slice(&row[start..start + BYTES_PER_PIXEL]);
-        }
-    }
 }
 
 #[cfg(test)]

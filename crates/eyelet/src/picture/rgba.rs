@@ -3,14 +3,12 @@
 use eyelet_area::{Format, FourCc, Frame, Matrix, Range};
 use yuv::{YuvBiPlanarImage, YuvConversionMode, YuvGrayImage, YuvPackedImage};
 use yuv::{YuvRange, YuvStandardMatrix};
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::jpeg;
 use crate::error::{Error, Result};
 
 /// Bytes of a pixel: red, green, blue and 255.
-pub(crate) const BYTES_PER_PIXEL: usize = 4;
+pub(super) const BYTES_PER_PIXEL: usize = 4;
 
 /// Fills `pixels` with those of a frame, row after row without padding, and gives width and height.
 ///
@@ -20,23 +18,10 @@ pub(crate) const BYTES_PER_PIXEL: usize = 4;
 pub(crate) fn to_rgba(frame: &Frame, pixels: &mut Vec<u8>) -> Result<(u32, u32)> {
     let format = frame.info().format;
     if format.fourcc == FourCc::MJPEG {
-        return decode_jpeg(frame.bytes()?, pixels);
+        return Ok(jpeg::decode(frame.bytes()?, |(width, _)| width, pixels)?.size);
     }
     convert(&format, frame.bytes()?, pixels)?;
     Ok((format.width, format.height))
-}
-
-fn decode_jpeg(bytes: &[u8], pixels: &mut Vec<u8>) -> Result<(u32, u32)> {
-    let damaged =
-        |e: &dyn std::fmt::Display| Error::failed(format!("the camera's JPEG is damaged: {e}"));
-    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGBA);
-    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    *pixels = decoder.decode().map_err(|e| damaged(&e))?;
-    let info = decoder.info().ok_or_else(|| damaged(&"it has no size"))?;
-    if pixels.len() != usize::from(info.width) * usize::from(info.height) * BYTES_PER_PIXEL {
-        return Err(damaged(&"it is no colour picture"));
-    }
-    Ok((info.width.into(), info.height.into()))
 }
 
 fn convert(format: &Format, bytes: &[u8], pixels: &mut Vec<u8>) -> Result<()> {

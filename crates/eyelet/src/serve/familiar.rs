@@ -42,7 +42,7 @@ pub(crate) async fn answer(
     let jpeg = streams::as_jpeg(server, feed, None);
     Some(match word {
         "state" => Ok(state(server, jpeg).await),
-        "snapshot" => snapshot::raw(jpeg, query).await.map(with_fields),
+        "snapshot" => snapshot::jpeg(server, jpeg, query).await.map(with_fields),
         _ => {
             let style = Style {
                 is_advanced: query.is_on("advance_headers") || query.is_on("advance"),

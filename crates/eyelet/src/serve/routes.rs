@@ -63,7 +63,7 @@ async fn route(
         "healthz" => Ok(plain(StatusCode::OK, "ok")),
         "api/status" => Ok(api::status(server).await),
         "snapshot.png" => snapshot::png(wanted_stream(server, query)?, server).await,
-        "snapshot.jpg" => snapshot::raw(wanted_jpeg(server, query)?, query).await,
+        "snapshot.jpg" => snapshot::jpeg(server, wanted_stream(server, query)?, query).await,
         "frame" => snapshot::raw(in_wanted_format(server, query)?, query).await,
         "stream.mjpg" => {
             let style = Style { is_advanced: query.is_on("advance"), ..Style::default() };
@@ -118,8 +118,6 @@ fn in_wanted_format<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<F
 
 /// The same as JPEG, about as wide as `?width=`.
 fn wanted_jpeg<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<Feed>, Box<Answer>> {
-    let width = query.number("width", 1.0..=snapshot::MAX_WIDTH)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
-    let width = width.map(|width| width as u32);
+    let width = snapshot::width(query)?;
     Ok(streams::as_jpeg(server, wanted_stream(server, query)?, width))
 }

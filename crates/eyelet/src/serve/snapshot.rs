@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eyelet_area::{Format, FourCc, Frame, MonotonicNs};
+use eyelet_area::{Format, FourCc, Frame, FrameInfo, MonotonicNs};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
-use crate::picture;
+use crate::config::stream::{DEFAULT_QUALITY, Kind};
+use crate::error::ErrorKind;
+use crate::picture::{self, Jpeg, JpegMaker};
 use crate::serve::answer::{Answer, plain, whole};
 use crate::serve::multipart::captured_since_epoch;
 use crate::serve::query::Query;
@@ -21,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest `max_age=` in seconds; more is no limit at all.
 const MAX_AGE: f64 = 86_400.0;
 /// The widest `width=`, that of the widest JPEG.
-pub(crate) const MAX_WIDTH: f64 = Format::MAX_SIDE_PX as f64;
+const MAX_WIDTH: f64 = Format::MAX_SIDE_PX as f64;
 
 /// Makes pictures one at a time, beside the thread that serves streams.
 #[derive(Debug)]
@@ -38,15 +40,49 @@ impl Default for Maker {
 /// `GET /-/snapshot.png?stream=`.
 pub(super) async fn png(feed: &Rc<Feed>, server: &Server) -> Result<Answer, Box<Answer>> {
     let frame = newest(feed, None).await?;
-    make(server, "image/png", move || picture::to_png(&frame)).await
+    let bytes = make(server, move || picture::to_png(&frame)).await?;
+    Ok(whole(StatusCode::OK, "image/png", Bytes::from(bytes)))
 }
 
-/// `GET /-/snapshot.jpg?stream=&width=&max_age=` and `GET /-/frame?stream=&format=&max_age=`: the frame as it is.
-///
-/// The picture is as wide as the narrowest rendition that is wide enough: nothing is made for one who asks once.
+/// `GET /-/frame?stream=&format=&max_age=`: the frame as it is.
 pub(super) async fn raw(feed: &Rc<Feed>, query: Query<'_>) -> Result<Answer, Box<Answer>> {
-    let max_age = query.number("max_age", 0.0..=MAX_AGE)?.map(Duration::from_secs_f64);
-    Ok(as_it_is(newest(feed, max_age).await?))
+    Ok(as_it_is(newest(feed, max_age(query)?).await?))
+}
+
+/// `GET /-/snapshot.jpg?stream=&width=&max_age=`: the newest frame of a stream of JPEG, no wider than `width`.
+///
+/// A rendition that has the width passes as it is, and so does a picture that is narrower.
+pub(super) async fn jpeg(
+    server: &Server,
+    feed: &Rc<Feed>,
+    query: Query<'_>,
+) -> Result<Answer, Box<Answer>> {
+    let wanted = width(query)?;
+    let feed = streams::as_jpeg(server, feed, wanted);
+    let frame = newest(feed, max_age(query)?).await?;
+    let Format { fourcc, width, .. } = frame.info().format;
+    let Some(wanted) = wanted.filter(|wanted| *wanted < width && fourcc == FourCc::MJPEG) else {
+        return Ok(as_it_is(frame));
+    };
+    let quality = feed.place.kind().and_then(Kind::quality).unwrap_or(DEFAULT_QUALITY);
+    let info = *frame.info();
+    let work = move || JpegMaker::new(quality, Some(wanted)).make(&frame);
+    let Jpeg { size: (width, height), bytes } = make(server, work).await?;
+    let format = Format { width, height, ..info.format };
+    let answer = whole(StatusCode::OK, "image/jpeg", Bytes::from(bytes));
+    Ok(with_fields(answer, &FrameInfo { format, ..info }))
+}
+
+/// The `width=` of a request, in pixels.
+pub(super) fn width(query: Query<'_>) -> Result<Option<u32>, Box<Answer>> {
+    let width = query.number("width", 1.0..=MAX_WIDTH)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+    let width = width.map(|width| width as u32);
+    Ok(width)
+}
+
+fn max_age(query: Query<'_>) -> Result<Option<Duration>, Box<Answer>> {
+    Ok(query.number("max_age", 0.0..=MAX_AGE)?.map(Duration::from_secs_f64))
 }
 
 /// Gives a stream's newest frame, of no more than this age when the request came.
@@ -67,7 +103,6 @@ async fn newest(feed: &Rc<Feed>, max_age: Option<Duration>) -> Result<Arc<Frame>
 /// Answers with a frame's own bytes, and says in fields what they are.
 fn as_it_is(frame: Arc<Frame>) -> Answer {
     let info = *frame.info();
-    let format = streams::describe(&info.format, info.interval);
     let content_type = match info.format.fourcc {
         FourCc::MJPEG => "image/jpeg",
         _ => "application/octet-stream",
@@ -75,7 +110,12 @@ fn as_it_is(frame: Arc<Frame>) -> Answer {
     if let Err(e) = frame.bytes() {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, &e.to_string());
     }
-    let mut answer = whole(StatusCode::OK, content_type, Bytes::from_owner(Pages(frame)));
+    with_fields(whole(StatusCode::OK, content_type, Bytes::from_owner(Pages(frame))), &info)
+}
+
+/// Says in fields what an answer carries.
+fn with_fields(mut answer: Answer, info: &FrameInfo) -> Answer {
+    let format = streams::describe(&info.format, info.interval);
     let stamp = captured_since_epoch(info.captured_at);
     let fields = [
         ("x-eyelet-format", format.format),
@@ -113,16 +153,16 @@ impl AsRef<[u8]> for Pages {
 }
 
 /// Makes a picture beside the streams, one at a time.
-async fn make(
+async fn make<Made: Send + 'static>(
     server: &Server,
-    content_type: &'static str,
-    work: impl FnOnce() -> crate::error::Result<Vec<u8>> + Send + 'static,
-) -> Result<Answer, Box<Answer>> {
+    work: impl FnOnce() -> crate::error::Result<Made> + Send + 'static,
+) -> Result<Made, Box<Answer>> {
     let failed = |text: &str| Box::new(plain(StatusCode::INTERNAL_SERVER_ERROR, text));
     let turn = server.snapshots.one_at_a_time.acquire().await;
     let _turn = turn.map_err(|_| failed("snapshots have ended"))?;
     match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(bytes)) => Ok(whole(StatusCode::OK, content_type, Bytes::from(bytes))),
+        Ok(Ok(made)) => Ok(made),
+        Ok(Err(e)) if e.kind() != ErrorKind::Refused => Err(failed(&e.to_string())),
         Ok(Err(e)) => Err(Box::new(plain(StatusCode::NOT_IMPLEMENTED, &e.to_string()))),
         Err(_) => Err(failed("the snapshot failed")),
     }

@@ -170,10 +170,8 @@ mod tests {
     }
 
     fn jpeg() -> Vec<u8> {
-        let mut picture = Vec::new();
-        let encoder = jpeg_encoder::Encoder::new(&mut picture, 80);
-        encoder.encode(&[99; 16 * 8 * 3], 16, 8, jpeg_encoder::ColorType::Rgb).unwrap();
-        picture
+        use libjpeg_turbo_rs::{Encoder, PixelFormat};
+        Encoder::new(&[99; 16 * 8 * 3], 16, 8, PixelFormat::Rgb).encode().unwrap()
     }
 
     #[test]
