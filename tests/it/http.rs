@@ -42,7 +42,7 @@ fn describes_its_source(source: &serde_json::Value) {
     assert_eq!((&source["state"], &source["viewers"]), (&"live".into(), &1.into()));
     assert!(source["sequence"].as_u64() > Some(45), "{source}");
     assert!(source["fps"].as_f64().is_some_and(|fps| fps > 1.0 && fps < 31.0), "{source}");
-    for counter in ["published", "dropped", "skipped", "corrupt", "subscribers"] {
+    for counter in ["captured", "published", "dropped", "skipped", "corrupt", "subscribers"] {
         assert!(source[counter].is_u64(), "{counter}: {source}");
     }
     let format = serde_json::json!({

@@ -1,9 +1,11 @@
 //! Frames from commands and files, whole and otherwise.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use eyelet::stamp::Layout;
 use eyelet_area::{Format, FourCc};
-use eyelet_harness::Eyelet;
+use eyelet_harness::{DEADLINE, Eyelet, wait_until};
 
 use crate::support::{V1, run, start};
 
@@ -104,6 +106,28 @@ fn a_command_that_prints_half_a_frame_shows_none() -> Result<()> {
     );
     assert!(source["corrupt"].as_u64() >= Some(1), "{status}");
     Ok(())
+}
+
+#[test]
+fn frames_that_nobody_follows_are_counted_and_not_made() -> Result<()> {
+    let eyelet = start("test:64x48@30", &[])?;
+    let source = || eyelet.status().unwrap_or_default()["sources"][0].clone();
+    let count = |source: &serde_json::Value, name: &str| source[name].as_u64().unwrap_or(0);
+    wait_until("frames", || count(&source(), "captured") >= 5)?;
+    let alone = source();
+    assert_eq!((&alone["state"], count(&alone, "published")), (&"live".into(), 0), "{alone}");
+    let mut viewer = eyelet.websocket("/-/ws", &[], &[])?;
+    viewer.next_message(DEADLINE)?.context("no frame")?;
+    assert!(count(&source(), "published") > 0);
+    drop(viewer);
+    // Until the serve role has noticed, some more are made.
+    wait_until("rest", || {
+        let before = source();
+        std::thread::sleep(Duration::from_millis(200));
+        let after = source();
+        let is_going_on = count(&after, "captured") >= count(&before, "captured") + 3;
+        is_going_on && count(&after, "published") == count(&before, "published")
+    })
 }
 
 #[test]

@@ -127,6 +127,8 @@ pub struct CaptureReport {
     pub no_signal: Option<String>,
     /// Newest sequence.
     pub sequence: u64,
+    /// Frames that the source gave this process, those included that nobody followed and that were not made.
+    pub captured: u64,
     /// Frames published by this process.
     pub published: u64,
     /// Frames in 1000 seconds, measured over the last second or two.
@@ -135,6 +137,14 @@ pub struct CaptureReport {
     pub counters: Counters,
     /// Processes that receive the area.
     pub subscribers: usize,
+}
+
+impl CaptureReport {
+    /// Tells whether frames come.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.no_signal.is_none() && self.captured > 0
+    }
 }
 
 /// How an encode role is. Everything is counted since the process started.

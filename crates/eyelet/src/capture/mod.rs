@@ -216,6 +216,7 @@ impl Capture {
 
     fn note_live(&mut self) {
         self.rate.count(Instant::now());
+        self.report.captured += 1;
         self.report.no_signal = None;
         self.owner.set_state(State::Live);
     }

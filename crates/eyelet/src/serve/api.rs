@@ -96,16 +96,16 @@ fn source(id: usize, name: &str, report: Option<&CaptureReport>, viewers: usize)
     let Some(report) = report else {
         return json!({"id": id, "name": name, "state": "no_signal", "why": "the capture process is starting", "viewers": viewers});
     };
-    let is_live = report.no_signal.is_none() && report.published > 0;
     json!({
         "id": id,
         "name": name,
-        "state": if is_live { "live" } else { "no_signal" },
+        "state": if report.is_live() { "live" } else { "no_signal" },
         "why": report.no_signal,
         "device": report.opened.as_ref().map(|opened| &opened.name),
         "format": report.opened.as_ref().map(format),
         "fps": thousandth(report.millifps),
         "sequence": report.sequence,
+        "captured": report.captured,
         "published": report.published,
         "dropped": report.counters.dropped,
         "skipped": report.counters.skipped,

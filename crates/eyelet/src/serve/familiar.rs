@@ -101,7 +101,7 @@ async fn state(server: &Server, jpeg: &Feed) -> Answer {
                 "width": opened.map_or(0, |opened| opened.width),
                 "height": opened.map_or(0, |opened| opened.height),
             },
-            "online": report.is_some_and(|report| report.no_signal.is_none() && report.published > 0),
+            "online": report.is_some_and(|report| report.is_live()),
             "desired_fps": opened.map_or(0, |opened| fps(opened.millifps)),
             "captured_fps": captured,
         },

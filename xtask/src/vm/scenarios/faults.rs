@@ -54,7 +54,7 @@ fn damaged(guest: &mut Guest) -> Result<String> {
     server.expect_unbroken(guest)?;
     notes.push(format!(
         "error bit: {} sent, {} counted as dropped",
-        source.count("published"),
+        source.count("captured"),
         source.count("dropped")
     ));
     Ok(notes.join("; "))

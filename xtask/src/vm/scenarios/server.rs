@@ -89,12 +89,12 @@ impl Server {
         }
     }
 
-    /// Waits until a source is live and `frames` more were published.
+    /// Waits until a source is live and `frames` more came.
     pub(super) fn wait_live(&self, guest: &Guest, id: usize, frames: u64) -> Result<Source> {
         let first = self.wait(guest, id, "live", Source::is_live)?;
-        let until = first.count("published") + frames;
+        let until = first.count("captured") + frames;
         self.wait(guest, id, &format!("live with {frames} frames more"), |source| {
-            source.is_live() && source.count("published") >= until
+            source.is_live() && source.count("captured") >= until
         })
     }
 
@@ -137,7 +137,7 @@ impl Source {
         self.0[name].as_str().unwrap_or_default()
     }
 
-    /// A counter: `published`, `dropped`, `skipped`, `corrupt` …
+    /// A counter: `captured`, `published`, `dropped`, `skipped`, `corrupt` …
     pub(super) fn count(&self, name: &str) -> u64 {
         self.0[name].as_u64().unwrap_or_default()
     }
