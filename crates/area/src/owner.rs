@@ -62,8 +62,8 @@ pub struct Owner {
     defers_credit: bool,
     subscribers: BTreeMap<u64, Subscription>,
     next_token: u64,
-    /// What happened outside of a turn.
-    overheard: Turn,
+    /// What the next turn has to tell.
+    happened: Turn,
     newest: Option<Frame>,
     state: State,
     sequence: u64,
@@ -95,7 +95,7 @@ impl Owner {
             defers_credit: false,
             subscribers: BTreeMap::new(),
             next_token: LISTENER + 1,
-            overheard: Turn::default(),
+            happened: Turn::default(),
             newest: None,
             state: State::default(),
             sequence: u64::from(generation) << GENERATION_SHIFT,
@@ -124,7 +124,7 @@ impl Owner {
     /// Publishes a frame as the newest of the area and gives its sequence.
     ///
     /// Subscribers with credit get it at once, the others when they grant credit and it is still the newest. Never
-    /// waits for a subscriber; O(subscribers), two system calls each at the most.
+    /// waits for a subscriber; O(subscribers), three system calls each at the most.
     pub fn publish(&mut self, mut frame: Frame) -> u64 {
         self.sequence += 1;
         frame.info_mut().sequence = self.sequence;
@@ -183,10 +183,11 @@ impl Owner {
         self.subscribers.values().any(Subscription::has_asked)
     }
 
-    /// Tells whether the next [`turn`](Self::turn) has something to say that nothing is readable for.
+    /// Tells whether the next [`turn`](Self::turn) has something to say or to do that nothing is readable for: somebody
+    /// left or did wrong as a frame was published, or waits to be let in since this process had no descriptor left.
     #[must_use]
     pub fn owes_turn(&self) -> bool {
-        self.overheard.left > 0 || !self.overheard.refused.is_empty()
+        self.happened.left > 0 || !self.happened.refused.is_empty() || !self.is_listening
     }
 
     /// Lets subscribers in, reads their credit, sends what they are owed. Never waits.
@@ -201,7 +202,6 @@ impl Owner {
     /// [`ErrorKind::Io`] if epoll itself fails. What a subscriber does wrong costs that subscriber its connection and
     /// stands in [`Turn::refused`].
     pub fn turn(&mut self) -> Result<Turn> {
-        let mut turn = std::mem::take(&mut self.overheard);
         let mut events = Vec::with_capacity(16);
         let mut accepts = 0;
         self.listen_again();
@@ -220,13 +220,13 @@ impl Owner {
             for event in events.drain(..) {
                 match event.data.u64() {
                     LISTENER => {
-                        self.accept(&mut turn);
+                        self.accept();
                         accepts += 1;
                         if accepts >= ACCEPTS_PER_TURN {
                             self.listen(false).ok();
                         }
                     }
-                    token => self.hear(token, &mut turn),
+                    token => self.hear(token),
                 }
             }
         }
@@ -234,7 +234,7 @@ impl Owner {
             // Entering the set again is what makes a new edge.
             self.listen_again();
         }
-        Ok(turn)
+        Ok(std::mem::take(&mut self.happened))
     }
 
     fn listen_again(&mut self) {
@@ -255,14 +255,14 @@ impl Owner {
         Ok(())
     }
 
-    fn accept(&mut self, turn: &mut Turn) {
+    fn accept(&mut self) {
         let socket = match socket::accept(self.listener.as_fd()) {
             Ok(socket) => socket,
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
             Err(e) => {
                 // Out of descriptors: whoever waits goes on waiting; do not spin on it meanwhile.
                 if !self.is_starved {
-                    turn.refused.push(Error::io("failed to let a subscriber in", e));
+                    self.happened.refused.push(Error::io("failed to let a subscriber in", e));
                 }
                 self.is_starved = true;
                 self.listen(false).ok();
@@ -272,13 +272,13 @@ impl Owner {
         self.is_starved = false;
         if self.subscribers.len() >= self.limits.subscribers {
             let text = format!("the area has {} subscribers already", self.limits.subscribers);
-            turn.refused.push(Error::new(ErrorKind::TooLarge, text));
+            self.happened.refused.push(Error::new(ErrorKind::TooLarge, text));
             return;
         }
         let token = self.next_token;
         let data = epoll::EventData::new_u64(token);
         if let Err(e) = epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN) {
-            turn.refused.push(Error::io("failed to let a subscriber in", e));
+            self.happened.refused.push(Error::io("failed to let a subscriber in", e));
             return;
         }
         self.next_token += 1;
@@ -287,14 +287,14 @@ impl Owner {
             credit.publish();
         }
         self.subscribers.insert(token, Subscription::new(socket, credit));
-        turn.joined += 1;
+        self.happened.joined += 1;
         self.flush(token);
     }
 
-    fn hear(&mut self, token: u64, turn: &mut Turn) {
+    fn hear(&mut self, token: u64) {
         let Some(subscription) = self.subscribers.get_mut(&token) else { return };
         let heard = subscription.hear();
-        if self.judge(token, heard, turn) {
+        if self.judge(token, heard) {
             self.flush(token);
         }
     }
@@ -304,19 +304,17 @@ impl Owner {
         let is_deferred = |s: &Subscription| !s.interest.contains(epoll::EventFlags::IN);
         let deferred = self.subscribers.iter_mut().filter(|(_, s)| is_deferred(s));
         let heard: Vec<_> = deferred.map(|(token, s)| (*token, s.hear_one_credit())).collect();
-        let mut turn = std::mem::take(&mut self.overheard);
         for (token, heard) in heard {
-            self.judge(token, heard, &mut turn);
+            self.judge(token, heard);
         }
-        self.overheard = turn;
     }
 
     /// Sends away who has left or done wrong; true for all others.
-    fn judge(&mut self, token: u64, heard: Result<bool>, turn: &mut Turn) -> bool {
+    fn judge(&mut self, token: u64, heard: Result<bool>) -> bool {
         match heard {
             Ok(true) => return true,
-            Ok(false) => turn.left += 1,
-            Err(error) => turn.refused.push(error),
+            Ok(false) => self.happened.left += 1,
+            Err(error) => self.happened.refused.push(error),
         }
         self.dismiss(token);
         false
@@ -377,7 +375,7 @@ mod tests {
         let mut owner = Owner::new(socket::listen(&path, 0o600).unwrap(), 0).unwrap();
         let peer = socket::connect(&path).unwrap();
         socket::send(peer.as_fd(), b"nonsense", None).unwrap();
-        owner.accept(&mut Turn::default());
+        owner.accept();
         let _forked = owner.subscribers[&1].socket.try_clone().unwrap();
         assert_eq!(owner.turn().unwrap().refused.len(), 1);
         assert!(
@@ -457,6 +455,20 @@ mod tests {
         owner.publish(frame());
         assert!(owner.owes_turn());
         assert_eq!((owner.turn().unwrap().refused.len(), owner.subscribers()), (1, 0));
+        assert!(!owner.owes_turn());
+    }
+
+    #[test]
+    fn who_could_not_be_let_in_is_tried_again_without_a_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("area");
+        let mut owner = Owner::new(socket::listen(&path, 0o600).unwrap(), 0).unwrap();
+        assert!(!owner.owes_turn());
+        // As after an accept for which there was no descriptor.
+        owner.listen(false).unwrap();
+        let _waiting = crate::Subscriber::connect(&path).unwrap();
+        assert!(!is_woken(&owner) && owner.owes_turn());
+        assert_eq!(owner.turn().unwrap().joined, 1);
         assert!(!owner.owes_turn());
     }
 }

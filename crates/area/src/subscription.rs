@@ -90,9 +90,9 @@ impl Subscription {
         Ok(Heard::Credit)
     }
 
-    /// Tells whether credit that comes now could not be used before the next frame.
+    /// Tells whether it is owed nothing, and credit that comes now could not be used before the next frame.
     pub(crate) fn may_sleep(&self) -> bool {
-        self.has_had_frame && !self.credit.is_behind()
+        self.has_had_frame && !self.owes_state && !self.credit.is_behind()
     }
 
     /// Sends state and newest frame if they are due; true when the socket is full and something is left.
