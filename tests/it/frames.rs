@@ -105,6 +105,8 @@ fn a_window_with_prompt_acks_has_the_full_rate() -> Result<()> {
 #[test]
 fn frames_stop_at_pause_and_go_on_at_play_with_the_newest() -> Result<()> {
     let eyelet = start("test:64x48@10", &[])?;
+    // While nobody follows, frames have no numbers: somebody goes on.
+    let _other = V1::watch(&eyelet)?;
     let mut viewer = V1::watch(&eyelet)?;
     viewer.frame()?;
     // Pauses shorter than a frame as well: none is sent twice, which the viewer checks.
@@ -125,6 +127,7 @@ fn frames_stop_at_pause_and_go_on_at_play_with_the_newest() -> Result<()> {
     assert_eq!(viewer.text("pong")?["c"], 7.0);
     viewer.say(&json!({"t": "play"}))?;
     let next = viewer.frame()?.header;
+    assert!(next.sequence > last.sequence + 3, "{next:?} after {last:?}");
     assert!(next.captured_us > last.captured_us + 300_000, "{next:?} is not the newest");
     // The header counts what this viewer did not get since its start.
     let gap = next.sequence - last.sequence - 1;
