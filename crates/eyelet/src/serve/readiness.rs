@@ -33,9 +33,9 @@ impl<T: OwnsOne> AsRawFd for Registered<T> {
     }
 }
 
-/// Registers with the runtime of this thread.
+/// Registers with the runtime of this thread, for reading only: whatever a peer takes from its end makes ours writable
+/// anew, which would wake us for nothing.
 pub(crate) fn register<T: OwnsOne>(inner: T) -> Result<AsyncFd<Registered<T>>> {
-    // Readable only: whatever a peer takes from its end makes ours writable anew, which would wake us for nothing.
     // SAFETY: `inner` moves into the AsyncFd; by the invariant of `OwnsOne` its descriptor is open and the same until
     // it is dropped, and nothing here takes it out or replaces it.
     let registered =

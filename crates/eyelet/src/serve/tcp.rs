@@ -18,8 +18,8 @@ const PROBE_AFTER_IDLE: Duration = Duration::from_secs(30);
 
 /// After so many frames in a row before which everything had arrived, a socket is looked at only now and then.
 const CALM_AFTER: u8 = 8;
-/// Frames between two looks at a calm socket: so many at the most and half of them at the least, not the same for all
-/// sockets, so that they are not all looked at before the same frame.
+/// Frames between two looks at a calm socket: so many at the most and more than half of them at the least, not the same
+/// for all sockets, so that they are not all looked at before the same frame.
 const LOOK_EVERY: u8 = 16;
 
 /// Prepares a socket that streams frames: no delay for small ones, and a dead peer is noticed.
@@ -76,7 +76,7 @@ impl Room {
             self.calm += 1;
             if self.calm > CALM_AFTER {
                 let spread = stream.as_raw_fd() % i32::from(LOOK_EVERY / 2);
-                self.calm += LOOK_EVERY - u8::try_from(spread).unwrap_or(0);
+                self.calm += LOOK_EVERY - 1 - u8::try_from(spread).unwrap_or(0);
             }
         }
         outstanding < (2 * frame_len).max(LEAST_UNSENT)
