@@ -3,20 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use eyelet::stamp::Layout;
 use eyelet_area::{Format, FourCc};
+use eyelet_harness::BARS;
 
 use crate::{HEIGHT, PICTURES, WIDTH};
 
-/// The bars of the test picture, left to right.
-const BARS: [[u8; 3]; 8] = [
-    [255, 255, 255],
-    [255, 255, 0],
-    [0, 255, 255],
-    [0, 255, 0],
-    [255, 0, 255],
-    [255, 0, 0],
-    [0, 0, 255],
-    [0, 0, 0],
-];
 /// Levels of 255 by which JPEG and two conversions move a colour; a wrong matrix moves some by more than twenty.
 const TOLERANCE: u8 = 8;
 /// Where a bar is looked at, as shares of its width and of the picture's height: no block of a JPEG that has this pixel

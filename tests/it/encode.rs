@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use eyelet_area::{Event, Format, FourCc, Frame, GENERATION_SHIFT, MonotonicNs, State, Subscriber};
-use eyelet_harness::{DEADLINE, Eyelet};
+use eyelet_harness::{BARS, DEADLINE, Eyelet};
 use libjpeg_turbo_rs::{Encoder, PixelFormat};
 use serde_json::{Value, json};
 
@@ -13,18 +13,6 @@ use crate::support::{SMALL, VGA, start};
 
 /// Long enough for an encoder to have put everything down.
 const A_WHILE: Duration = Duration::from_secs(1);
-
-/// The colours of the test picture, from left to right.
-const BARS: [[u8; 3]; 8] = [
-    [255, 255, 255],
-    [255, 255, 0],
-    [0, 255, 255],
-    [0, 255, 0],
-    [255, 0, 255],
-    [255, 0, 0],
-    [0, 0, 255],
-    [0, 0, 0],
-];
 
 /// A program on the same machine that reads an area, and comes again when its owner has gone.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Real Eyelet processes for tests: started, talked to, looked at from outside, killed, and gone afterwards.
 //!
-//! Belongs here: what every integration test needs and what only the operating system can tell about a process. Does
-//! not belong here: what a test expects. Nothing here asserts how long something takes: it waits on conditions, all
+//! Belongs here: what every integration test needs, what only the operating system can tell about a process, and what the
+//! test picture shows. Does not belong here: what a test expects of Eyelet. Nothing here asserts how long something takes: it waits on conditions, all
 //! with one deadline ([`DEADLINE`]), and the error says what was waited for and what the program printed.
 //!
 //! ```no_run
@@ -21,12 +21,14 @@ mod deadline;
 mod eyelet;
 mod http;
 mod output;
+mod picture;
 pub mod process;
 mod websocket;
 
 pub use deadline::{DEADLINE, wait_until};
 pub use eyelet::Eyelet;
 pub use http::{Response, exchange};
+pub use picture::BARS;
 pub use process::Process;
 pub use rustix::process::Signal;
 pub use websocket::{Refused, WsClient};

@@ -112,12 +112,8 @@ impl Turn {
 
 /// The parts of red and blue in luma.
 fn weights(matrix: Matrix) -> (f64, f64) {
-    match matrix {
-        Matrix::Unspecified | Matrix::Bt601 => (0.299, 0.114),
-        Matrix::Bt709 => (0.2126, 0.0722),
-        Matrix::Bt2020 => (0.2627, 0.0593),
-        Matrix::Smpte240m => (0.212, 0.087),
-    }
+    let (red, blue) = matrix.weights();
+    (f64::from(red) / 10_000.0, f64::from(blue) / 10_000.0)
 }
 
 /// A value from -256 to 255 times parts of 32768, in parts of 64.

@@ -1,6 +1,6 @@
 //! What a colour is in bytes, for each matrix and range.
 
-use eyelet_area::{Format, FourCc, Matrix, Range};
+use eyelet_area::{Format, FourCc, Range};
 
 /// Three code values: Y Cb Cr, or R G B where the format is that. Grey formats use the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,18 +18,6 @@ pub(super) const BARS: [[u8; 3]; 8] = [
     [0, 0, 0],
 ];
 
-/// The weights of red and blue in luma, in 1/10000.
-///
-/// Source: ITU-R BT.601, BT.709 and BT.2020, SMPTE 240M, as in "Defining Colorspaces", Linux Media Userspace API.
-fn weights(matrix: Matrix) -> (i64, i64) {
-    match matrix {
-        Matrix::Unspecified | Matrix::Bt601 => (2990, 1140),
-        Matrix::Bt709 => (2126, 722),
-        Matrix::Bt2020 => (2627, 593),
-        Matrix::Smpte240m => (2120, 870),
-    }
-}
-
 impl Codes {
     /// Computes the code values of a colour in `format`, rounded to the nearest.
     pub(super) fn of(format: &Format, rgb: [u8; 3]) -> Self {
@@ -39,7 +27,8 @@ impl Codes {
         if format.fourcc == FourCc::RGB24 {
             return Self([r, g, b].map(|c| byte(foot + rounded(luma_span * c, 255))));
         }
-        let (kr, kb) = weights(format.matrix);
+        let (kr, kb) = format.matrix.weights();
+        let (kr, kb) = (i64::from(kr), i64::from(kb));
         // 10000 times luma, of 255 at most.
         let luma = kr * r + (10_000 - kr - kb) * g + kb * b;
         let chroma = |c: i64, weight: i64| {
@@ -61,6 +50,8 @@ fn byte(value: i64) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use eyelet_area::Matrix;
+
     use super::*;
 
     fn bars(matrix: Matrix, range: Range) -> [[u8; 3]; 8] {
