@@ -55,7 +55,7 @@ fn next(source: &mut dyn Source) -> (Result<Frame, Error>, u32) {
     for in_vain in 0.. {
         match source.try_next() {
             Ok(Next::Frame(frame)) => return (Ok(frame), in_vain),
-            Ok(Next::Skipped) => panic!("{source:?} skips what was asked for"),
+            Ok(Next::Unmade) => panic!("{source:?} leaves what was asked for"),
             Ok(Next::NotReady) => wait(source),
             Err(e) => return (Err(e), in_vain),
         }
@@ -137,14 +137,14 @@ fn is_fresh_after_a_pause(source: &mut dyn Source, format: &Format, spec: &str) 
     let mut passed = 0;
     let from = Instant::now();
     while passed < 4 {
-        match source.skip_next() {
-            Ok(Next::Skipped | Next::Frame(_)) => passed += 1,
+        match source.leave_next() {
+            Ok(Next::Unmade | Next::Frame(_)) => passed += 1,
             Ok(Next::NotReady) => wait(source),
             Err(e) => panic!("{spec}: {e}"),
         }
     }
     let interval = source.description().interval;
-    assert!(from.elapsed() >= interval * 2, "{spec}: skips faster than its rate");
+    assert!(from.elapsed() >= interval * 2, "{spec}: faster than its rate");
     let asked = MonotonicNs::now();
     let frame = frame(source);
     assert_is_whole(&frame, format, spec);

@@ -188,7 +188,7 @@ impl Capture {
             let interval = source.description().interval;
             let comes_soon = !interval.is_zero() && interval <= SOON;
             let next = if comes_soon && !self.owner.is_followed() {
-                source.skip_next()
+                source.leave_next()
             } else {
                 source.try_next()
             };
@@ -203,7 +203,7 @@ impl Capture {
                     self.report.published += 1;
                     self.report.sequence = self.owner.publish(frame);
                 }
-                Ok(Next::Skipped) => {
+                Ok(Next::Unmade) => {
                     self.note_live();
                     // Whoever comes must not get an old one.
                     self.owner.clear();

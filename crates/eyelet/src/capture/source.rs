@@ -32,8 +32,8 @@ pub struct Wait<'a> {
 pub enum Next {
     /// A frame, complete and sealed, not yet published.
     Frame(Frame),
-    /// A frame that was there and was not made, as [`Source::skip_next`] may.
-    Skipped,
+    /// A frame that was there and was not made, as [`Source::leave_next`] may.
+    Unmade,
     /// Nothing yet: wait as [`Source::wait`] says.
     NotReady,
 }
@@ -68,11 +68,11 @@ pub trait Source: std::fmt::Debug {
     /// it again, with back-off); [`Refused`](crate::error::ErrorKind::Refused) when trying again cannot help.
     fn try_next(&mut self) -> Result<Next>;
 
-    /// The same while nobody follows: a source that can go past a frame for less than making it costs does so.
+    /// The same while nobody follows: a source that can leave a frame unmade, for less than making it costs, does so.
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
-    fn skip_next(&mut self) -> Result<Next> {
+    fn leave_next(&mut self) -> Result<Next> {
         self.try_next()
     }
 

@@ -87,8 +87,8 @@ impl Source for TestPicture {
         Ok(Next::Frame(frame.with_interval(self.description.interval)))
     }
 
-    fn skip_next(&mut self) -> Result<Next> {
-        Ok(if self.tick() { Next::Skipped } else { Next::NotReady })
+    fn leave_next(&mut self) -> Result<Next> {
+        Ok(if self.tick() { Next::Unmade } else { Next::NotReady })
     }
 
     fn counters(&self) -> Counters {

@@ -66,7 +66,7 @@ pub(super) struct Camera {
 enum Taken {
     Frame(Frame),
     /// A frame that nobody wants.
-    Skipped,
+    Unmade,
     /// A buffer that is no frame, or a failure that may pass.
     Nothing,
     Empty,
@@ -168,7 +168,7 @@ impl Camera {
             return Ok(Taken::Nothing);
         }
         if !is_wanted {
-            return Ok(Taken::Skipped);
+            return Ok(Taken::Unmade);
         }
         let captured_at = captured_at(&buffer, MonotonicNs::now());
         let is_key = buffer.is_key();
@@ -192,9 +192,9 @@ impl Camera {
                     self.description.format = frame.info().format;
                     return Ok(Next::Frame(frame));
                 }
-                Taken::Skipped => {
+                Taken::Unmade => {
                     self.note_frame();
-                    return Ok(Next::Skipped);
+                    return Ok(Next::Unmade);
                 }
                 Taken::Empty => break,
                 // A failure is not asked for again at once: it may last.
@@ -242,7 +242,7 @@ impl Source for Camera {
         self.next(true)
     }
 
-    fn skip_next(&mut self) -> Result<Next> {
+    fn leave_next(&mut self) -> Result<Next> {
         self.next(false)
     }
 
