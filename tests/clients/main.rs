@@ -1,4 +1,4 @@
-//! The programs that people use to watch, on a real Eyelet with the test picture.
+//! The programs that people use to watch, on a real Eyelet with the test picture, and what it takes itself.
 //!
 //! Belongs here: what a program that is not ours makes of our addresses: which pictures, how many, in which colours. Does
 //! not belong here: the bytes on the wire, which `tests/it` reads. `cargo xtask clients` installs the programs and runs
@@ -6,6 +6,7 @@
 
 mod curl;
 mod ffmpeg;
+mod memory;
 mod mpv;
 mod picture;
 mod program;

@@ -10,6 +10,7 @@ const KNOWN: &[&str] = &[
     "crates/eyelet/src/inherit.rs",                 // descriptors by their numbers
     "crates/eyelet/src/serve/outstanding.rs",       // SIOCOUTQ
     "crates/eyelet/src/serve/readiness.rs",         // tokio's promise about a descriptor
+    "crates/eyelet/src/serve/trimming.rs",          // malloc_trim
     "crates/v4l2/src/ioctl/",                       // the calls
     "crates/v4l2/src/mapping.rs",                   // mmap of the driver's buffers
 ];
