@@ -2,8 +2,8 @@
 #![no_main]
 
 use eyelet_area::message::{
-    CREDIT_MESSAGE_LEN, FRAME_MESSAGE_LEN, OwnerMessage, STATE_MESSAGE_LEN, decode_credit,
-    decode_owner, encode_credit, encode_frame, encode_state,
+    CREDIT_MESSAGE_LEN, FRAME_MESSAGE_LEN, OwnerMessage, STATE_MESSAGE_LEN, SubscriberMessage,
+    decode_owner, decode_subscriber, encode_credit, encode_frame, encode_state,
 };
 use eyelet_area::{Credit, Format, MAX_CREDIT};
 use libfuzzer_sys::fuzz_target;
@@ -22,12 +22,21 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(data.len(), STATE_MESSAGE_LEN);
             assert_eq!(decode_owner(&encode_state(&state)).ok(), Some(OwnerMessage::State(state)));
         }
+        Ok(OwnerMessage::Answer(answer)) => {
+            let again = decode_owner(&answer.encode());
+            assert_eq!(again.ok(), Some(OwnerMessage::Answer(answer)));
+        }
         Err(error) => short(&error),
     }
-    match decode_credit(data) {
-        Ok(frames) => {
+    match decode_subscriber(data) {
+        Ok(SubscriberMessage::Credit(frames)) => {
             assert_eq!(data.len(), CREDIT_MESSAGE_LEN);
-            assert_eq!(decode_credit(&encode_credit(frames)).ok(), Some(frames));
+            let again = decode_subscriber(&encode_credit(frames));
+            assert_eq!(again.ok(), Some(SubscriberMessage::Credit(frames)));
+        }
+        Ok(SubscriberMessage::Request(request)) => {
+            let again = decode_subscriber(&request.encode());
+            assert_eq!(again.ok(), Some(SubscriberMessage::Request(request)));
         }
         Err(error) => short(&error),
     }

@@ -37,14 +37,19 @@
 //! ([`AsFd`](std::os::fd::AsFd)) that polls readable when there is something to do. The layout of the messages is
 //! normative in `docs/ref/area.md`.
 //!
+//! Small data that many read and change lie in an area as well: [`Keep`] owns it, and [`Asker`] asks it to read, to write
+//! and to add, one request after the other.
+//!
 //! Belongs here: what two processes must agree on to pass frames. Does not belong here: where frames come from, and
 //! what is done with them.
 
+mod asker;
 mod clock;
 mod credit;
 mod error;
 mod format;
 mod frame;
+mod keep;
 mod mapping;
 pub mod message;
 mod owner;
@@ -52,12 +57,16 @@ mod socket;
 mod subscriber;
 mod subscription;
 
+pub use asker::{Asker, Told};
 pub use clock::MonotonicNs;
 pub use credit::{Credit, Overdrawn};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{Format, FourCc, Matrix, Range};
 pub use frame::{Frame, FrameBuilder, FrameFlags, FrameInfo, GENERATION_SHIFT, MAX_FRAME_LEN};
-pub use message::{MAX_CREDIT, State};
-pub use owner::{Limits, Owner, Turn};
+pub use keep::{Keep, KeepTurn, MAX_KEEP_LEN};
+pub use message::{
+    Answer, Ask, Bits, MAX_CREDIT, MAX_REQUEST_PAYLOAD_LEN, Outcome, Request, State,
+};
+pub use owner::{Asked, Limits, Owner, Turn};
 pub use socket::listen;
 pub use subscriber::{Event, Subscriber};

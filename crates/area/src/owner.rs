@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::net::Shutdown;
 
 use crate::frame::GENERATION_SHIFT;
-use crate::message::{MAX_CREDIT, State};
+use crate::message::{Answer, MAX_CREDIT, MAX_MESSAGE_LEN, Outcome, Request, State};
 use crate::socket;
 use crate::subscription::Subscription;
 use crate::{Credit, Error, ErrorKind, Frame, MonotonicNs, Result};
@@ -21,6 +21,10 @@ const LISTENER: u64 = 0;
 /// Whoever connects without end would otherwise keep the owner from its frames. What subscribers send needs no bound:
 /// each of their messages uses up room for credit, and nothing gives it back during a turn.
 const ACCEPTS_PER_TURN: usize = 64;
+
+/// Requests that one turn reads of one subscriber, and of all; the next turn goes on.
+const REQUESTS_AT_A_TIME: usize = 64;
+const REQUESTS_PER_TURN: usize = 256;
 
 /// What an owner grants in all.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +48,18 @@ pub struct Turn {
     pub left: usize,
     /// Subscribers that were sent away, and why.
     pub refused: Vec<Error>,
+    /// What subscribers ask for, in the order in which it came; each is owed an answer. Empty unless the owner
+    /// [takes requests](Owner::with_requests).
+    pub requests: Vec<Asked>,
+}
+
+/// A request, and who sent it.
+#[derive(Debug)]
+pub struct Asked {
+    /// For [`Owner::answer`].
+    pub by: u64,
+    /// What is asked.
+    pub request: Request,
 }
 
 /// The one process that publishes to an area.
@@ -60,6 +76,10 @@ pub struct Owner {
     limits: Limits,
     /// Credit that nothing can be sent for is read when there is something.
     defers_credit: bool,
+    /// Requests are handed out; else they are refused here.
+    takes_requests: bool,
+    /// Room for one message; only as much of it is ever touched as a message has.
+    buffer: Vec<u8>,
     subscribers: BTreeMap<u64, Subscription>,
     next_token: u64,
     /// What the next turn has to tell.
@@ -93,6 +113,8 @@ impl Owner {
             is_starved: false,
             limits: Limits::default(),
             defers_credit: false,
+            takes_requests: false,
+            buffer: vec![0; MAX_MESSAGE_LEN + 1],
             subscribers: BTreeMap::new(),
             next_token: LISTENER + 1,
             happened: Turn::default(),
@@ -119,6 +141,21 @@ impl Owner {
     pub fn with_deferred_credit(mut self) -> Self {
         self.defers_credit = true;
         self
+    }
+
+    /// Hands out what subscribers ask for ([`Turn::requests`]) instead of refusing it.
+    #[must_use]
+    pub fn with_requests(mut self) -> Self {
+        self.takes_requests = true;
+        self
+    }
+
+    /// Answers a request. Whoever has left meanwhile does not get it; whoever does not read is sent away.
+    pub fn answer(&mut self, to: u64, answer: &Answer) {
+        let Some(subscription) = self.subscribers.get(&to) else { return };
+        if let Err(error) = subscription.answer(answer) {
+            self.judge(to, Err(error));
+        }
     }
 
     /// Publishes a frame as the newest of the area and gives its sequence.
@@ -203,9 +240,9 @@ impl Owner {
     /// stands in [`Turn::refused`].
     pub fn turn(&mut self) -> Result<Turn> {
         let mut events = Vec::with_capacity(16);
-        let mut accepts = 0;
+        let (mut accepts, mut requests) = (0, 0);
         self.listen_again();
-        loop {
+        while requests < REQUESTS_PER_TURN {
             let full = epoll::wait(
                 &self.epoll,
                 rustix::buffer::spare_capacity(&mut events),
@@ -226,9 +263,12 @@ impl Owner {
                             self.listen(false).ok();
                         }
                     }
-                    token => self.hear(token),
+                    token => requests += self.hear(token),
                 }
             }
+        }
+        if requests >= REQUESTS_PER_TURN {
+            self.poll_readable_anew();
         }
         if accepts >= ACCEPTS_PER_TURN {
             // Entering the set again is what makes a new edge.
@@ -291,11 +331,32 @@ impl Owner {
         self.flush(token);
     }
 
-    fn hear(&mut self, token: u64) {
-        let Some(subscription) = self.subscribers.get_mut(&token) else { return };
-        let heard = subscription.hear();
+    /// Reads what a subscriber has sent and counts its requests.
+    fn hear(&mut self, token: u64) -> usize {
+        let Some(subscription) = self.subscribers.get_mut(&token) else { return 0 };
+        let mut requests = Vec::new();
+        let heard = subscription.hear(&mut self.buffer, &mut requests, REQUESTS_AT_A_TIME);
+        let count = requests.len();
+        for request in requests {
+            if self.takes_requests {
+                self.happened.requests.push(Asked { by: token, request });
+            } else {
+                let outcome = Outcome::Refused;
+                self.answer(token, &Answer { tag: request.tag, outcome, ..Answer::default() });
+            }
+        }
         if self.judge(token, heard) {
             self.flush(token);
+        }
+        count
+    }
+
+    /// Makes an edge for who waits for one, as there may be more to read.
+    fn poll_readable_anew(&mut self) {
+        for (token, subscription) in &self.subscribers {
+            let data = epoll::EventData::new_u64(*token);
+            // If it fails, the next message of somebody makes the edge.
+            epoll::modify(&self.epoll, &subscription.socket, data, subscription.interest).ok();
         }
     }
 
@@ -303,7 +364,9 @@ impl Owner {
     fn hear_deferred(&mut self) {
         let is_deferred = |s: &Subscription| !s.interest.contains(epoll::EventFlags::IN);
         let deferred = self.subscribers.iter_mut().filter(|(_, s)| is_deferred(s));
-        let heard: Vec<_> = deferred.map(|(token, s)| (*token, s.hear_one_credit())).collect();
+        let buffer = &mut self.buffer;
+        let heard: Vec<_> =
+            deferred.map(|(token, s)| (*token, s.hear_one_credit(buffer))).collect();
         for (token, heard) in heard {
             self.judge(token, heard);
         }
@@ -378,11 +441,12 @@ mod tests {
         owner.accept();
         let _forked = owner.subscribers[&1].socket.try_clone().unwrap();
         assert_eq!(owner.turn().unwrap().refused.len(), 1);
+        let mut buffer = [0; 1000];
         assert!(
-            matches!(socket::receive_without_descriptor(peer.as_fd()), Ok(Some(_))),
+            matches!(socket::receive_without_descriptor(peer.as_fd(), &mut buffer), Ok(Some(_))),
             "the state"
         );
-        let end = socket::receive_without_descriptor(peer.as_fd());
+        let end = socket::receive_without_descriptor(peer.as_fd(), &mut buffer);
         assert!(matches!(end, Ok(None)), "{end:?}");
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
         assert_eq!(poll(&mut [PollFd::new(&owner, PollFlags::IN)], Some(&now)), Ok(0));

@@ -12,7 +12,6 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 
-use crate::message::MAX_MESSAGE_LEN;
 use crate::{Error, ErrorKind, Result};
 
 /// Subscribers that may wait to be let in while the owner restarts.
@@ -23,6 +22,9 @@ const BACKLOG: i32 = 128;
 /// It bounds what a subscriber pins that grants credit and never receives. By default that is 276 frames (Linux 6.18),
 /// and a few such peers use up what a user may have in flight (`RLIMIT_NOFILE`), so that nobody is sent any more.
 const SEND_ROOM_BYTES: usize = 2048;
+
+/// Room for answers that were sent and not yet received, in bytes: three of the longest.
+const ANSWER_ROOM_BYTES: usize = 256 << 10;
 
 /// Room for descriptors on receipt: more than the one that is allowed, so that a second one is seen and refused.
 const DESCRIPTOR_ROOM: usize = 4;
@@ -86,54 +88,51 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> std::result::Result<OwnedFd, E
     Ok(socket)
 }
 
-/// What came in one datagram.
-#[derive(Debug)]
-pub(crate) struct Received {
-    buffer: [u8; MAX_MESSAGE_LEN + 1],
-    len: usize,
-    pub(crate) descriptor: Option<OwnedFd>,
+/// Makes room for answers to a subscriber that sends requests, which are longer and pin nothing.
+pub(crate) fn make_room_for_answers(socket: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
+    rustix::net::sockopt::set_socket_send_buffer_size(socket, ANSWER_ROOM_BYTES)
 }
 
-impl Received {
-    pub(crate) fn message(&self) -> &[u8] {
-        &self.buffer[..self.len]
-    }
+/// What came in one datagram.
+#[derive(Debug)]
+pub(crate) struct Received<'a> {
+    pub(crate) message: &'a [u8],
+    pub(crate) descriptor: Option<OwnedFd>,
 }
 
 /// Receives one message with at most one descriptor, without waiting; `None` at the end of the connection.
 ///
+/// `buffer` has a byte more than the longest message: a longer datagram fills it, and no kind of message has that length.
 /// A message with more descriptors is refused and those that came are closed.
-pub(crate) fn receive_with_descriptor(
+pub(crate) fn receive_with_descriptor<'a>(
     socket: BorrowedFd<'_>,
-) -> std::result::Result<Option<Received>, ReceiveError> {
+    buffer: &'a mut [u8],
+) -> std::result::Result<Option<Received<'a>>, ReceiveError> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTOR_ROOM))];
-    receive(socket, RecvAncillaryBuffer::new(&mut space), DESCRIPTOR_ROOM)
+    receive(socket, buffer, RecvAncillaryBuffer::new(&mut space), DESCRIPTOR_ROOM)
 }
 
 /// As [`receive_with_descriptor`], for who expects none: a message with descriptors is refused.
 ///
 /// The kernel discards them before this process has them: they need no room in its table, and closing one cannot wait
 /// (the `close(2)` of a file of FUSE asks its server).
-pub(crate) fn receive_without_descriptor(
+pub(crate) fn receive_without_descriptor<'a>(
     socket: BorrowedFd<'_>,
-) -> std::result::Result<Option<Received>, ReceiveError> {
-    receive(socket, RecvAncillaryBuffer::default(), 0)
+    buffer: &'a mut [u8],
+) -> std::result::Result<Option<Received<'a>>, ReceiveError> {
+    receive(socket, buffer, RecvAncillaryBuffer::default(), 0)
 }
 
-fn receive(
+fn receive<'a>(
     socket: BorrowedFd<'_>,
+    buffer: &'a mut [u8],
     mut ancillary: RecvAncillaryBuffer<'_>,
     room: usize,
-) -> std::result::Result<Option<Received>, ReceiveError> {
-    let mut buffer = [0; MAX_MESSAGE_LEN + 1];
+) -> std::result::Result<Option<Received<'a>>, ReceiveError> {
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-    let answer = rustix::net::recvmsg(
-        socket.as_fd(),
-        &mut [IoSliceMut::new(&mut buffer)],
-        &mut ancillary,
-        flags,
-    )
-    .map_err(ReceiveError::Io)?;
+    let answer =
+        rustix::net::recvmsg(socket.as_fd(), &mut [IoSliceMut::new(buffer)], &mut ancillary, flags)
+            .map_err(ReceiveError::Io)?;
     let mut descriptors: Vec<OwnedFd> = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
@@ -152,8 +151,7 @@ fn receive(
         // The end, or a datagram without a byte: they look the same, and no message is empty.
         return Ok(None);
     }
-    // A longer datagram fills the buffer's last byte, and no kind of message has that length.
-    Ok(Some(Received { buffer, len: answer.bytes, descriptor: descriptors.pop() }))
+    Ok(Some(Received { message: &buffer[..answer.bytes], descriptor: descriptors.pop() }))
 }
 
 /// Why a datagram could not be had.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::message::{self, OwnerMessage, State};
+use crate::message::{self, MAX_PLAIN_MESSAGE_LEN, OwnerMessage, State};
 use crate::socket::{self, ReceiveError};
 use crate::{Error, ErrorKind, Frame, Result};
 
@@ -64,14 +64,15 @@ impl Subscriber {
     /// [`ErrorKind::Io`] if the kernel refuses; with `EMFILE` this process has no descriptor left for the frame, which
     /// is lost. Drop the subscriber after any of them: dropping it is what closes the connection.
     pub fn try_receive(&mut self) -> Result<Option<Event>> {
-        let received = match socket::receive_with_descriptor(self.socket.as_fd()) {
+        let mut buffer = [0; MAX_PLAIN_MESSAGE_LEN + 1];
+        let received = match socket::receive_with_descriptor(self.socket.as_fd(), &mut buffer) {
             Ok(Some(received)) => received,
             Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET)) => return Ok(Some(Event::Closed)),
             Err(ReceiveError::Io(Errno::AGAIN | Errno::INTR)) => return Ok(None),
             Err(ReceiveError::Io(e)) => return Err(Error::io("failed to receive a frame", e)),
             Err(ReceiveError::TooManyDescriptors) => return Err(wrong_descriptors("several")),
         };
-        let descriptor_less = match message::decode_owner(received.message())? {
+        let descriptor_less = match message::decode_owner(received.message)? {
             OwnerMessage::Frame { info, missed } => {
                 let Some(memfd) = received.descriptor else { return Err(wrong_descriptors("no")) };
                 if info.sequence <= self.last_sequence {
@@ -83,6 +84,10 @@ impl Subscriber {
                 return Ok(Some(Event::Frame { frame, missed }));
             }
             OwnerMessage::State(state) => Event::State(state),
+            OwnerMessage::Answer(_) => {
+                let text = "an answer where nothing was asked";
+                return Err(Error::new(ErrorKind::InvalidMessage, text));
+            }
         };
         match received.descriptor {
             None => Ok(Some(descriptor_less)),

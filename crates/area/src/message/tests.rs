@@ -2,6 +2,13 @@ use super::*;
 
 const PAGE: &str = include_str!("../../../../docs/ref/area.md");
 
+fn decode_credit(bytes: &[u8]) -> Result<u32> {
+    match decode_subscriber(bytes)? {
+        SubscriberMessage::Credit(frames) => Ok(frames),
+        SubscriberMessage::Request(request) => Err(invalid(format!("{request:?}"))),
+    }
+}
+
 /// A row of a layout table: offset, size, type, field.
 type Row = (usize, usize, &'static str, &'static str);
 
@@ -50,7 +57,7 @@ fn check_layout(chapter: &str, len: usize, fields: &[(&str, usize)]) {
             "u8" => 1,
             "u16" => 2,
             "u32" => 4,
-            "u64" => 8,
+            "u64" | "i64" => 8,
             "bytes" => size,
             other => panic!("{chapter}: type {other}"),
         };
@@ -95,15 +102,42 @@ fn the_page_has_the_offsets_of_the_code() {
         CREDIT_MESSAGE_LEN,
         &[("frames", o::CREDIT_FRAMES), ("reserved", o::CREDIT_RESERVED)],
     );
+    check_layout(
+        "Request message",
+        REQUEST_HEAD_LEN,
+        &[
+            ("tag", o::REQUEST_TAG),
+            ("op", o::REQUEST_OP),
+            ("bits", o::REQUEST_BITS),
+            ("pos", o::REQUEST_POS),
+            ("len", o::REQUEST_LEN),
+            ("amount", o::REQUEST_AMOUNT),
+        ],
+    );
+    check_layout(
+        "Answer message",
+        ANSWER_HEAD_LEN,
+        &[
+            ("tag", o::ANSWER_TAG),
+            ("outcome", o::ANSWER_OUTCOME),
+            ("reserved", o::ANSWER_RESERVED),
+            ("sequence", o::ANSWER_SEQUENCE),
+            ("value", o::ANSWER_VALUE),
+        ],
+    );
 }
 
 #[test]
 fn the_page_has_the_kinds_and_limits_of_the_code() {
     let kinds = table("The socket", "kind");
+    assert_eq!(MAX_REQUEST_PAYLOAD_LEN, 65_536);
+    let with_payload = |len: usize| format!("{len} and a payload of at most 65,536");
     let expected = [
-        (FRAME_KIND, "owner", FRAME_MESSAGE_LEN, "1", "frame"),
-        (STATE_KIND, "owner", STATE_MESSAGE_LEN, "0", "state"),
-        (CREDIT_KIND, "subscriber", CREDIT_MESSAGE_LEN, "0", "credit"),
+        (FRAME_KIND, "owner", FRAME_MESSAGE_LEN.to_string(), "1", "frame"),
+        (STATE_KIND, "owner", STATE_MESSAGE_LEN.to_string(), "0", "state"),
+        (CREDIT_KIND, "subscriber", CREDIT_MESSAGE_LEN.to_string(), "0", "credit"),
+        (REQUEST_KIND, "subscriber", with_payload(REQUEST_HEAD_LEN), "0", "request"),
+        (ANSWER_KIND, "owner", with_payload(ANSWER_HEAD_LEN), "0", "answer"),
     ];
     let expected: Vec<Vec<String>> = expected
         .iter()
@@ -118,7 +152,13 @@ fn the_page_has_the_kinds_and_limits_of_the_code() {
         })
         .collect();
     assert_eq!(kinds, expected);
-    for (chapter, kind) in [("Frame message", 1), ("State message", 2), ("Credit message", 3)] {
+    for (chapter, kind) in [
+        ("Frame message", 1),
+        ("State message", 2),
+        ("Credit message", 3),
+        ("Request message", 4),
+        ("Answer message", 5),
+    ] {
         let rows = table(chapter, "offset");
         assert_eq!(rows[0][4], format!("`{}`", MAGIC.escape_ascii()));
         assert_eq!(rows[1][4], VERSION.to_string());
@@ -222,6 +262,57 @@ fn a_state_is_read_as_it_was_written() {
         let message = encode_state(&state);
         assert_eq!(decode_owner(&message).unwrap(), OwnerMessage::State(state));
     }
+}
+
+#[test]
+fn requests_and_answers_are_read_as_they_were_written() {
+    let asks = [
+        Ask::Read { pos: 7, len: 0 },
+        Ask::Write { pos: u64::MAX, payload: b"bytes".to_vec() },
+        Ask::Write { pos: 0, payload: vec![1; MAX_REQUEST_PAYLOAD_LEN] },
+        Ask::Add { pos: 9, bits: Bits::B16, amount: i64::MIN },
+    ];
+    for (tag, ask) in (7..).zip(asks) {
+        let request = Request { tag, ask };
+        let read = decode_subscriber(&request.encode()).unwrap();
+        assert_eq!(read, SubscriberMessage::Request(request));
+    }
+    for outcome in [Outcome::Done, Outcome::OutOfRange, Outcome::Refused, Outcome::TooLong] {
+        let answer =
+            Answer { tag: 3, outcome, sequence: 1 << 40, value: -1, payload: b"abc".to_vec() };
+        let read = decode_owner(&answer.encode()).unwrap();
+        assert_eq!(read, OwnerMessage::Answer(answer));
+    }
+}
+
+#[test]
+fn requests_that_contradict_themselves_are_refused() {
+    let write = Request { tag: 1, ask: Ask::Write { pos: 0, payload: vec![5; 10] } }.encode();
+    let with = |at: usize, byte: u8| {
+        let mut bytes = write.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    let too_long = [&write[..], &[0; MAX_REQUEST_PAYLOAD_LEN]].concat();
+    let wrong = [
+        with(offset::REQUEST_OP, 0),
+        with(offset::REQUEST_OP, 9),
+        // A payload where there is none; bits that no number has; a length that is not the payload's.
+        with(offset::REQUEST_OP, 1),
+        with(offset::REQUEST_OP, 3),
+        with(offset::REQUEST_LEN, 11),
+        write[..REQUEST_HEAD_LEN - 1].to_vec(),
+        too_long,
+    ];
+    for bytes in wrong {
+        assert_eq!(refusal(decode_subscriber(&bytes)), ErrorKind::InvalidMessage);
+    }
+    let mut add = Request { tag: 1, ask: Ask::Add { pos: 0, bits: Bits::B8, amount: 1 } }.encode();
+    add[offset::REQUEST_BITS] = 7;
+    assert_eq!(refusal(decode_subscriber(&add)), ErrorKind::InvalidMessage);
+    let mut answer = Answer::default().encode();
+    answer[offset::ANSWER_OUTCOME] = 4;
+    assert_eq!(refusal(decode_owner(&answer)), ErrorKind::InvalidMessage);
 }
 
 #[test]
