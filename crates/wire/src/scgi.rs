@@ -59,6 +59,43 @@ fn put(body: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     }
 }
 
+/// Reads the variables of a request, as an app host does; gives them and the bytes that they took. `None` while the
+/// netstring is not whole.
+///
+/// The names and values are those that [`encode_request`] was given, `CONTENT_LENGTH` and `SCGI` included. The body, if
+/// there is one, follows. O(bytes).
+///
+/// # Errors
+/// [`MalformedRequest`] if it is no netstring of pairs, or one longer than [`MAX_VARS_LEN`].
+pub fn decode_request(bytes: &[u8]) -> Result<Option<(Vars, usize)>, MalformedRequest> {
+    const MAX_DIGITS: usize = 6;
+    let Some(colon) = bytes.iter().take(MAX_DIGITS + 1).position(|&byte| byte == b':') else {
+        let may_grow = bytes.len() <= MAX_DIGITS && bytes.iter().all(u8::is_ascii_digit);
+        return if may_grow { Ok(None) } else { Err(MalformedRequest) };
+    };
+    let digits = str::from_utf8(&bytes[..colon]).map_err(|_| MalformedRequest)?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    let len = digits.parse().ok().filter(|len| is_number && *len <= MAX_VARS_LEN);
+    let len: usize = len.ok_or(MalformedRequest)?;
+    let begin = colon + 1;
+    let Some(whole) = bytes.get(begin..=begin + len) else { return Ok(None) };
+    let pairs = whole.strip_suffix(b"\0,").ok_or(MalformedRequest)?;
+    let words: Vec<&[u8]> = pairs.split(|&byte| byte == 0).collect();
+    if !words.len().is_multiple_of(2) {
+        return Err(MalformedRequest);
+    }
+    let vars = words.chunks_exact(2).map(|pair| (pair[0].to_vec(), pair[1].to_vec())).collect();
+    Ok(Some((vars, begin + len + 1)))
+}
+
+/// Names and values, in their order.
+pub type Vars = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What came is no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the request is no netstring of variables")]
+pub struct MalformedRequest;
+
 /// The variable that carries a request header, or `None` for a header that must not be passed on.
 ///
 /// Left out: `Content-Length`, which is written by [`encode_request`]; `Proxy`, whose variable would be taken for a
@@ -149,13 +186,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_no_request_is_refused_and_half_of_one_awaited() {
+        let whole = encode_request(3, [("A", "1")]).unwrap();
+        for at in 0..whole.len() {
+            assert_eq!(decode_request(&whole[..at]), Ok(None), "{at}");
+        }
+        let more = [&whole[..], b"abc"].concat();
+        assert_eq!(decode_request(&more).unwrap().unwrap().1, whole.len());
+        let wrong: [&[u8]; 8] =
+            [b"x", b":", b"0:,", b"07:", b"1234567", b"999999:", b"4:A\x001\x00;", b"2:A\x00,"];
+        for bytes in wrong {
+            assert_eq!(decode_request(bytes), Err(MalformedRequest), "{}", bytes.escape_ascii());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn nonsense_makes_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            decode_request(&bytes).ok();
+        }
+
         #[test]
         fn what_is_written_is_read_back(
             length: u64,
             vars in prop::collection::btree_map("[A-Z_]{1,12}Z", prop::collection::vec(1u8.., 0..40), 0..20),
         ) {
-            let read = decode(&encode_request(length, &vars).unwrap());
+            let written = encode_request(length, &vars).unwrap();
+            let read = decode(&written);
+            prop_assert_eq!(decode_request(&written), Ok(Some((read.clone(), written.len()))));
             prop_assert_eq!(&read[0], &(b"CONTENT_LENGTH".to_vec(), length.to_string().into_bytes()));
             prop_assert_eq!(&read[1], &(b"SCGI".to_vec(), b"1".to_vec()));
             let given: Vec<_> = vars.into_iter().map(|(n, v)| (n.into_bytes(), v)).collect();

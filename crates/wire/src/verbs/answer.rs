@@ -20,6 +20,10 @@ pub enum Kind {
     NoArea,
     /// The part asked for lies outside the frame, or there is no frame yet.
     OutOfRange,
+    /// The area's owner does not take that.
+    Refused,
+    /// The app has said `stop`.
+    Stopped,
     /// Longer than a limit.
     TooLarge,
     /// From a newer app, or a slip of the pen.
@@ -39,6 +43,8 @@ impl Kind {
             Self::BadState => "bad-state",
             Self::NoArea => "no-area",
             Self::OutOfRange => "out-of-range",
+            Self::Refused => "refused",
+            Self::Stopped => "stopped",
             Self::TooLarge => "too-large",
             Self::UnknownVerb => "unknown-verb",
             Self::Internal => "internal",

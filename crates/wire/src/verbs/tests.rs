@@ -2,20 +2,71 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn lines_that_are_verbs() {
-    let wait = |ms, timeout| Verb::Wait { area: 0, interval: Duration::from_micros(ms), timeout };
-    let cases: [(&str, Verb); 14] = [
-        ("handshake", Verb::Handshake { protocol: None }),
-        ("handshake eyelet.v1\r\n", Verb::Handshake { protocol: Some("eyelet.v1".into()) }),
+fn lines_about_areas() {
+    let name = |name: &str| Area::Name(name.to_owned());
+    let wait = |ms, timeout| Verb::Wait {
+        area: Area::Id(0),
+        interval: Duration::from_micros(ms),
+        timeout,
+    };
+    let cases: [(&str, Verb); 17] = [
         ("wait 0 50 0\n", wait(50_000, None)),
         ("wait 0 0 0.5", wait(0, Some(Duration::from_millis(500)))),
         ("wait 0 12.5 30", wait(12_500, Some(Duration::from_secs(30)))),
         ("wait 0 0 0.00000000001", wait(0, Some(Duration::from_nanos(1)))),
         ("  wait  0  50  0.0  ", wait(50_000, None)),
-        ("send-area 1 16 100 1", Verb::SendArea { area: 1, pos: 16, len: Some(100), op: Op::Text }),
-        ("send-area 0 0 0 2", Verb::SendArea { area: 0, pos: 0, len: None, op: Op::Binary }),
+        (
+            "send-area 1 16 100 1",
+            Verb::SendArea { area: Area::Id(1), pos: 16, len: Some(100), op: Op::Text },
+        ),
+        (
+            "send-area 0 0 0 2",
+            Verb::SendArea { area: Area::Id(0), pos: 0, len: None, op: Op::Binary },
+        ),
+        (
+            "send-area front-jpeg 0 0 2",
+            Verb::SendArea { area: name("front-jpeg"), pos: 0, len: None, op: Op::Binary },
+        ),
+        ("follow 1 2", Verb::Follow { area: Area::Id(1), op: Op::Binary }),
+        ("stop", Verb::Stop),
+        (
+            "wait-any 0 recv 1 front",
+            Verb::WaitAny { timeout: None, recv: true, areas: vec![Area::Id(1), name("front")] },
+        ),
+        (
+            "wait-any 2 0",
+            Verb::WaitAny {
+                timeout: Some(Duration::from_secs(2)),
+                recv: false,
+                areas: vec![Area::Id(0)],
+            },
+        ),
+        ("read 2b 8 0", Verb::Read { area: name("2b"), pos: 8, len: None }),
+        ("write 2 8 65536", Verb::Write { area: Area::Id(2), pos: 8, len: MAX_WRITE_LEN }),
+        ("inc 2 8 16 -3", Verb::Inc { area: Area::Id(2), pos: 8, bits: Bits::B16, amount: -3 }),
+        (
+            "dec 2 8 64 9223372036854775808",
+            Verb::Inc { area: Area::Id(2), pos: 8, bits: Bits::B64, amount: i64::MIN },
+        ),
+        ("areas", Verb::Areas),
+    ];
+    for (line, verb) in cases {
+        assert_eq!(parse(line.as_bytes()), Ok(verb), "{line:?}");
+    }
+}
+
+#[test]
+fn lines_about_messages_and_answers() {
+    let cases: [(&str, Verb); 12] = [
+        ("handshake", Verb::Handshake { protocol: None }),
+        ("handshake eyelet.v1\r\n", Verb::Handshake { protocol: Some("eyelet.v1".into()) }),
         ("send 1 5", Verb::Send { op: Op::Text, len: 5 }),
         ("send 2 16777216", Verb::Send { op: Op::Binary, len: MAX_PAYLOAD_LEN }),
+        ("recv", Verb::Recv { timeout: None }),
+        ("recv 0", Verb::Recv { timeout: None }),
+        ("recv 1.5", Verb::Recv { timeout: Some(Duration::from_millis(1500)) }),
+        ("recv-nb", Verb::RecvNow),
+        ("close 4000 3", Verb::Close { code: 4000, len: 3 }),
         ("head 65536", Verb::Head { len: MAX_HEAD_LEN }),
         ("body 0", Verb::Body { len: 0 }),
         ("end\n", Verb::End),
@@ -28,7 +79,7 @@ fn lines_that_are_verbs() {
 #[test]
 fn lines_that_are_refused_and_whether_the_request_can_go_on() {
     let long = format!("handshake {}", "x".repeat(MAX_LINE_LEN));
-    let cases: [(&str, Kind, bool, &str); 24] = [
+    let cases: [(&str, Kind, bool, &str); 35] = [
         ("", Kind::BadRequest, false, "line is empty"),
         ("  \n", Kind::BadRequest, false, "line is empty"),
         ("sing 5", Kind::UnknownVerb, true, "verb `sing` is not known"),
@@ -46,6 +97,22 @@ fn lines_that_are_refused_and_whether_the_request_can_go_on() {
         ("wait 0 0 99999999999", Kind::BadRequest, false, "wrong TIMEOUT"),
         ("wait 0 0 0 0", Kind::BadRequest, false, "`wait` has a word too many: `0`"),
         ("send-area 0 0 0 3", Kind::BadRequest, false, "`send-area` has a wrong OP: `3`"),
+        ("wait a/b 0 0", Kind::BadRequest, false, "`wait` has a wrong AREA: `a/b`"),
+        ("wait-any 0", Kind::BadRequest, false, "`wait-any` lacks WHAT"),
+        (
+            "wait-any 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
+            Kind::BadRequest,
+            false,
+            "wrong WHAT: `17`",
+        ),
+        ("follow 0", Kind::BadRequest, false, "`follow` lacks OP"),
+        ("recv x", Kind::BadRequest, false, "`recv` has a wrong TIMEOUT: `x`"),
+        ("inc 0 0 24 1", Kind::BadRequest, false, "`inc` has a wrong BITS: `24`"),
+        ("dec 0 0 8 1.5", Kind::BadRequest, false, "`dec` has a wrong AMOUNT: `1.5`"),
+        ("inc 0 0 8 --1", Kind::BadRequest, false, "wrong AMOUNT"),
+        ("close 1005 0", Kind::BadRequest, true, "`close` has a wrong CODE: `1005`"),
+        ("close 1000 124", Kind::TooLarge, true, "123 that `close` takes"),
+        ("write 0 0 65537", Kind::TooLarge, true, "65536 that `write` takes"),
         ("send 1", Kind::BadRequest, true, "`send` lacks LEN"),
         ("send 1 x", Kind::BadRequest, true, "`send` has a wrong LEN: `x`"),
         (
@@ -73,10 +140,60 @@ fn two_lines_are_never_one() {
 }
 
 #[test]
-fn only_three_verbs_have_a_payload() {
-    let lens = ["send 1 7", "head 7", "body 7", "end", "wait 7 7 7", "send-area 7 7 7 1"]
-        .map(|line| parse(line.as_bytes()).unwrap().payload_len());
-    assert_eq!(lens, [7, 7, 7, 0, 0, 0]);
+fn only_five_verbs_have_a_payload() {
+    let lens = |lines: &[&str]| -> Vec<usize> {
+        lines.iter().map(|line| parse(line.as_bytes()).unwrap().payload_len()).collect()
+    };
+    assert_eq!(lens(&["send 1 7", "head 7", "body 7", "write 0 3 7", "close 1000 7"]), [7; 5]);
+    let without = ["end", "wait 7 7 7", "send-area 7 7 7 1", "read 7 7 7", "inc 7 7 8 7", "recv 7"];
+    assert_eq!(lens(&without), [0; 6]);
+}
+
+/// Every verb, error kind and limit that is said stands in the page that says it.
+#[test]
+fn the_page_names_every_verb_and_kind() {
+    let page = include_str!("../../../../docs/ref/app.md");
+    let verbs = [
+        "handshake",
+        "wait",
+        "wait-any",
+        "send-area",
+        "follow",
+        "stop",
+        "send",
+        "recv",
+        "recv-nb",
+        "close",
+        "head",
+        "body",
+        "read",
+        "write",
+        "inc",
+        "areas",
+        "end",
+    ];
+    for verb in verbs {
+        assert!(page.contains(&format!("| `{verb}")), "{verb}");
+    }
+    let kinds = [
+        Kind::Timeout,
+        Kind::Gone,
+        Kind::BadRequest,
+        Kind::BadState,
+        Kind::NoArea,
+        Kind::OutOfRange,
+        Kind::Refused,
+        Kind::Stopped,
+        Kind::TooLarge,
+        Kind::UnknownVerb,
+        Kind::Internal,
+    ];
+    for kind in kinds {
+        assert!(page.contains(&format!("| `{kind}` |")), "{kind}");
+    }
+    for limit in ["4,096", "16,777,216", "65,536", "123"] {
+        assert!(page.contains(&format!(" | {limit} |")), "{limit}");
+    }
 }
 
 proptest! {
@@ -93,7 +210,7 @@ proptest! {
     #[test]
     fn garbage_is_refused_without_a_panic(
         bytes in prop::collection::vec(any::<u8>(), 0..80),
-        words in "(wait|send|send-area|head|body|handshake|end)( [0-9.x]{1,20}){0,5}",
+        words in "(wait|send|send-area|follow|recv|close|read|write|inc|dec|head|body|handshake|end)( [0-9.x-]{1,20}){0,5}",
     ) {
         for line in [&bytes[..], words.as_bytes()] {
             if let Ok(verb) = parse(line) {

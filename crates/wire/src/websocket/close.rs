@@ -35,16 +35,17 @@ pub(super) fn parse(payload: &[u8]) -> Result<Option<CloseReason>, Broken> {
     }
     let (code, text) = payload.split_first_chunk().ok_or(Broken::CloseOneByte)?;
     let code = u16::from_be_bytes(*code);
-    if !may_be_sent(code) {
+    if !may_close_with(code) {
         return Err(Broken::CloseCode(code));
     }
     let text = str::from_utf8(text).map_err(|_| Broken::ReasonNotUtf8)?.to_owned();
     Ok(Some(CloseReason { code, text }))
 }
 
-/// True for codes that may be in a close frame.
+/// Tells whether a code may be in a close frame.
 ///
 /// Source: RFC 6455, section 7.4.2, and the IANA registry of close codes, which added 1012 to 1014.
-const fn may_be_sent(code: u16) -> bool {
+#[must_use]
+pub const fn may_close_with(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

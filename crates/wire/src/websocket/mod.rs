@@ -15,7 +15,7 @@ mod tests;
 mod utf8;
 mod violation;
 
-pub use close::{CloseReason, close_payload};
+pub use close::{CloseReason, close_payload, may_close_with};
 pub use decoder::{Decoder, Message};
 pub use header::{FrameHead, Header, MAX_HEADER_LEN, header, parse_header};
 pub use violation::Violation;
