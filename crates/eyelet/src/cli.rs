@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cmd::{devices, snapshot, watch};
-use crate::config::{App, Camera, Config, Limits, Listen, Restart, SourceSpec, stream};
+use crate::config::{
+    App, AppArea, Camera, Config, Host, Limits, Listen, Mule, Restart, SourceSpec, app_area, stream,
+};
 use crate::error::{Error, Result};
 
 /// One camera, one copy, any number of viewers.
@@ -60,14 +62,37 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     serve_processes: Option<usize>,
     /// A PSGI script (Perl) that decides what a viewer gets; it answers everything outside /-/.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "app")]
     psgi: Option<PathBuf>,
-    /// Requests that the app handles at a time, each in a process of its own. [default: 1]
+    /// The same in Python: an ASGI application, as module:app or file.py:app.
+    #[arg(long, value_name = "MODULE:APP", group = "app")]
+    asgi: Option<String>,
+    /// The same in any language: a program that listens on descriptor 3 and speaks the app protocol (docs/ref/app.md).
+    #[arg(long = "app", value_name = "COMMAND", group = "app")]
+    program: Option<String>,
+    /// The same for a few lines of shell: a command that is run for each request, with the request in its environment and
+    /// the app protocol's verbs on its standard output and input.
+    #[arg(long, value_name = "COMMAND", group = "app")]
+    script: Option<String>,
+    /// Processes of the app, each with --coroutines requests at a time. [default: 1]
     #[arg(long, value_name = "N")]
     processes: Option<usize>,
-    /// Requests that each of these processes handles at a time. Until the host has coroutines, each gets a process.
+    /// Requests that each process of the app handles at a time. [default: 1]
     #[arg(long, alias = "coroae", value_name = "N")]
     coroutines: Option<usize>,
+    /// Load the app again when one of its files has changed; requests that are under way end with the old one.
+    #[arg(long)]
+    reload_on_change: bool,
+    /// Seconds that a request waits for a place in the app before it gets 503. [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    app_wait: Option<Duration>,
+    /// A program of yours that runs beside the streams, as 'python3 mule.py', or 'annotated=python3 mule.py' to give it an
+    /// area of that name to publish to. It finds the areas in its environment. Several run beside each other.
+    #[arg(long = "mule", value_name = "[AREA=]COMMAND")]
+    mules: Vec<String>,
+    /// An area of application data, as counters=4096: read and changed by apps, mules and other programs.
+    #[arg(long = "area", value_name = "NAME=BYTES")]
+    app_areas: Vec<AppArea>,
     /// Folder for the area sockets. [default: one of its own below $XDG_RUNTIME_DIR or /tmp]
     #[arg(long, value_name = "FOLDER")]
     runtime_dir: Option<PathBuf>,
@@ -83,10 +108,13 @@ pub struct RunArgs {
     /// The old program needed `--plugin capture`; capture is built in.
     #[arg(long = "plugin", alias = "plugins", value_name = "NAME", hide = true)]
     plugins: Vec<String>,
-    /// The old program needed `--mule "captureloop()"`; capture always has a process of its own.
-    #[arg(long = "mule", value_name = "CALL", hide = true)]
-    mules: Vec<String>,
+    /// The old word for --area: a number of pages, or size=BYTES.
+    #[arg(long = "sharedarea", short = 'A', value_name = "PAGES", hide = true)]
+    old_areas: Vec<String>,
 }
+
+/// The old program needed this mule; capture always has a process of its own.
+const CAPTURE_LOOP: &str = "captureloop()";
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "write seconds, as 5 or 0.2".to_owned())?;
@@ -115,14 +143,16 @@ impl RunArgs {
             sources.push(Camera { name: String::new(), source: default_source()? });
         }
         name_the_nameless(&mut sources);
-        let streams = stream::derive(self.streams, &sources)?;
-        if self.coroutines.is_some() {
-            log::warn!("coroutines are not there yet: each of the app's places gets a process");
-        }
-        let places = self.processes.unwrap_or(1).saturating_mul(self.coroutines.unwrap_or(1));
-        let app = self.psgi.map(|psgi| absolute(psgi, places)).transpose()?;
+        let mules = self.own_mules()?;
+        let app_areas = self.all_app_areas()?;
+        let cameras: Vec<&str> = sources.iter().map(|camera| camera.name.as_str()).collect();
+        let shown: Vec<&str> = mules.iter().filter_map(|mule| mule.area.as_deref()).collect();
+        let streams = stream::derive(self.streams.clone(), &cameras, &shown)?;
+        let app = self.app()?;
         // As in the old commands: without an app, --processes means the serving ones.
         let old_meaning = self.processes.filter(|_| app.is_none());
+        let mut limits = Limits::default();
+        limits.app_wait = self.app_wait.unwrap_or(limits.app_wait);
         let mut restart = Restart::default();
         restart.healthy_after = self.healthy_after.unwrap_or(restart.healthy_after);
         restart.cap = self.restart_cap.unwrap_or(restart.cap);
@@ -130,12 +160,14 @@ impl RunArgs {
         let config = Config {
             sources,
             streams,
+            mules,
+            app_areas,
             listen: if self.listen.is_empty() { vec![Listen::DEFAULT] } else { self.listen },
             serve_processes: self.serve_processes.or(old_meaning).unwrap_or(1),
             app,
             runtime_folder: self.runtime_dir,
             restart,
-            limits: Limits::default(),
+            limits,
         };
         config.validate()?;
         Ok(config)
@@ -149,14 +181,55 @@ impl RunArgs {
                 )));
             }
         }
-        for mule in &self.mules {
-            if mule != "captureloop()" {
+        Ok(())
+    }
+
+    /// The programs; what capture needed once is none.
+    fn own_mules(&self) -> Result<Vec<Mule>> {
+        let programs = self.mules.iter().filter(|mule| *mule != CAPTURE_LOOP);
+        let mule = |text: &String| {
+            if text.ends_with("()") {
                 return Err(Error::usage(format!(
-                    "`{mule}` is no function of a plugin: there is `captureloop()`"
+                    "`{text}` is no function of a plugin: there is `{CAPTURE_LOOP}`"
                 )));
             }
-        }
-        Ok(())
+            text.parse()
+        };
+        programs.map(mule).collect()
+    }
+
+    fn all_app_areas(&self) -> Result<Vec<AppArea>> {
+        let is_alone = self.old_areas.len() == 1;
+        let old = self.old_areas.iter().enumerate().map(|(at, text)| {
+            let name = if is_alone { "shared".to_owned() } else { format!("shared{at}") };
+            app_area::from_old_word(text, name)
+        });
+        self.app_areas.iter().cloned().map(Ok).chain(old).collect()
+    }
+
+    fn app(&self) -> Result<Option<App>> {
+        let words = |command: &String| {
+            shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| {
+                Error::usage(format!("`{command}` names no command that could be read"))
+            })
+        };
+        let host = if let Some(psgi) = &self.psgi {
+            let path = std::path::absolute(psgi).map_err(|e| {
+                Error::usage(format!("failed to find the app `{}`: {e}", psgi.display()))
+            })?;
+            Host::Psgi(path)
+        } else if let Some(app) = &self.asgi {
+            Host::Asgi(app.clone())
+        } else if let Some(command) = &self.program {
+            Host::Program(words(command)?)
+        } else if let Some(command) = &self.script {
+            Host::Script(words(command)?)
+        } else {
+            return Ok(None);
+        };
+        let (processes, coroutines) = (self.processes.unwrap_or(1), self.coroutines.unwrap_or(1));
+        let reload_on_change = self.reload_on_change;
+        Ok(Some(App { host, processes, coroutines, reload_on_change }))
     }
 }
 
@@ -176,12 +249,6 @@ fn name_the_nameless(sources: &mut [Camera]) {
     {
         camera.name = if is_alone { "camera".to_owned() } else { format!("camera{id}") };
     }
-}
-
-fn absolute(psgi: PathBuf, places: usize) -> Result<App> {
-    let psgi = std::path::absolute(&psgi)
-        .map_err(|e| Error::usage(format!("failed to find the app `{}`: {e}", psgi.display())))?;
-    Ok(App { psgi, places })
 }
 
 /// Makes one line of what clap says about a mistake, with a hint where to look.
@@ -222,7 +289,7 @@ mod tests {
         let config = super::tests::config(&with_app).unwrap();
         assert_eq!(config.sources[0].source.kind, Kind::V4l2 { device: "/dev/video0".into() });
         assert_eq!(config.listen, [Listen::Everywhere(9090)]);
-        assert_eq!((config.app.unwrap().places, config.serve_processes), (10, 1));
+        assert_eq!((config.app.unwrap().places(), config.serve_processes), (10, 1));
         let without_app = [&words[..], &["--processes", "4"]].concat();
         assert_eq!(super::tests::config(&without_app).unwrap().serve_processes, 4);
     }
@@ -251,8 +318,8 @@ mod tests {
             (&["--source", "a b=test:"], "no camera name"),
             (&["--psgi", "/nonexistent.pl"], "failed to read the app"),
             (&["--stream", "jpeg:back"], "a camera `back` that is not there: there is `camera`"),
-            (&["--stream", "jpeg", "--stream", "jpeg"], "two streams are called `camera-jpeg`"),
-            (&["--stream", "camera=rgba"], "two streams are called `camera`"),
+            (&["--stream", "jpeg", "--stream", "jpeg"], "two areas are called `camera-jpeg`"),
+            (&["--stream", "camera=rgba"], "two areas are called `camera`"),
             (&["--stream", "a/b=rgba"], "no stream name"),
             (&["--stream", "jpeg?quality=0"], "takes 1 to 100"),
             (&["--stream", "jpeg?width=8"], "takes 16 to 65535"),

@@ -116,6 +116,28 @@ pub enum Report {
     Encode(EncodeReport),
     /// A serve role.
     Serve(ServeReport),
+    /// The keep role.
+    Keep(KeepReport),
+}
+
+/// How the keep role is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeepReport {
+    /// Its areas.
+    pub areas: Vec<KeptArea>,
+}
+
+/// How an application area is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptArea {
+    /// Its id.
+    pub id: usize,
+    /// Newest sequence.
+    pub sequence: u64,
+    /// Requests applied since the process started.
+    pub requests: u64,
+    /// Processes that receive the area, or ask of it.
+    pub subscribers: usize,
 }
 
 /// How a capture role is.

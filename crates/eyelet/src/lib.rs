@@ -2,7 +2,7 @@
 //!
 //! One executable, several roles: the [`supervisor`] owns the sockets and every child; [`capture`] puts frames into an
 //! area; [`encode`] makes other streams of them; [`serve`] sends them to viewers; [`app`] lets a few lines of the user's
-//! language decide what a viewer gets. ARCHITECTURE.md follows one frame through them.
+//! language decide what a viewer gets; [`keep`] holds small data that they share; [`mule`] runs what else they have. ARCHITECTURE.md follows one frame through them.
 
 pub mod app;
 mod backoff;
@@ -15,8 +15,11 @@ mod due;
 pub mod encode;
 pub mod error;
 mod inherit;
+pub mod keep;
 pub mod log;
+pub mod mule;
 pub mod picture;
+mod program;
 pub mod role;
 pub mod serve;
 pub mod stamp;

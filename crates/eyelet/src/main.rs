@@ -7,7 +7,7 @@ use eyelet::cli::{Cli, Command};
 use eyelet::cmd;
 use eyelet::error::Result;
 use eyelet::role::{self, Role};
-use eyelet::{app, capture, cli, encode, log, serve};
+use eyelet::{app, capture, cli, encode, keep, log, mule, serve};
 
 fn main() -> ExitCode {
     let result = match std::env::var(role::BOOT_VARIABLE) {
@@ -61,5 +61,7 @@ fn be_a_role(supervisor: &str) -> Result<()> {
         Role::Encode { area } => encode::run(area, born),
         Role::Serve { .. } => serve::run(born),
         Role::App => app::run_host(born),
+        Role::Keep => keep::run(born),
+        Role::Mule { index } => mule::run(index, born),
     }
 }

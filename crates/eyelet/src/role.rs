@@ -42,11 +42,24 @@ pub enum Role {
         /// Which of the serve processes.
         index: usize,
     },
-    /// Runs the user's application; becomes its interpreter.
+    /// Runs the user's application; becomes its host.
     App,
+    /// Holds the application areas.
+    Keep,
+    /// Becomes a program of the user's.
+    Mule {
+        /// Which of the mules.
+        index: usize,
+    },
 }
 
 impl Role {
+    /// Tells whether it becomes a program of the user's.
+    #[must_use]
+    pub fn is_program(self) -> bool {
+        matches!(self, Self::App | Self::Mule { .. })
+    }
+
     /// Tells whether it is one of those that viewers are connected to.
     #[must_use]
     pub fn is_serve(self) -> bool {
@@ -61,6 +74,8 @@ impl std::fmt::Display for Role {
             Self::Encode { area } => write!(f, "encode {area}"),
             Self::Serve { index } => write!(f, "serve {index}"),
             Self::App => write!(f, "app"),
+            Self::Keep => write!(f, "keep"),
+            Self::Mule { index } => write!(f, "mule {index}"),
         }
     }
 }
@@ -68,14 +83,59 @@ impl std::fmt::Display for Role {
 /// An area as every role knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AreaPlace {
-    /// Its id: sources in order from 0, then derived streams.
+    /// Its id; see [`Config::areas`].
     pub id: usize,
     /// Its name.
     pub name: String,
     /// Its socket.
     pub path: std::path::PathBuf,
-    /// What its frames are made of; none where a source gives them.
-    pub made: Option<Made>,
+    /// Where its frames come from.
+    pub origin: Origin,
+}
+
+/// Where an area's frames come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A source gives them.
+    Camera,
+    /// They are made from another area's.
+    Derived(Made),
+    /// A program of the user's owns the area.
+    Mule {
+        /// Which of the mules.
+        mule: usize,
+    },
+    /// They are states of application data.
+    App {
+        /// Bytes.
+        len: u64,
+    },
+}
+
+impl Origin {
+    /// Names it as an app's `areas` does.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Derived(_) => "derived",
+            Self::Mule { .. } => "mule",
+            Self::App { .. } => "app",
+        }
+    }
+
+    /// Tells whether what it gives is for the eye, and made from nothing else here.
+    #[must_use]
+    pub fn is_shown_first(self) -> bool {
+        matches!(self, Self::Camera | Self::Mule { .. })
+    }
+
+    /// Tells whether its owner may take requests to change it.
+    #[must_use]
+    pub fn may_take_requests(self) -> bool {
+        matches!(self, Self::App { .. } | Self::Mule { .. })
+    }
 }
 
 /// How a derived stream comes about.
@@ -88,10 +148,19 @@ pub struct Made {
 }
 
 impl AreaPlace {
-    /// The id of the area that its frames are made from; none where a source gives them.
+    /// What its frames are made from, and how; none where they come from elsewhere.
+    #[must_use]
+    pub fn made(&self) -> Option<Made> {
+        match self.origin {
+            Origin::Derived(made) => Some(made),
+            Origin::Camera | Origin::Mule { .. } | Origin::App { .. } => None,
+        }
+    }
+
+    /// The id of the area that its frames are made from.
     #[must_use]
     pub fn of(&self) -> Option<usize> {
-        self.made.map(|made| made.of)
+        self.made().map(|made| made.of)
     }
 
     /// The id of the area of the camera that it shows: its own, or the one that its frames are made from.
@@ -100,10 +169,10 @@ impl AreaPlace {
         self.of().unwrap_or(self.id)
     }
 
-    /// What is made of a camera's frames; none where a source gives them.
+    /// What is made of another area's frames.
     #[must_use]
     pub fn kind(&self) -> Option<stream::Kind> {
-        self.made.map(|made| made.kind)
+        self.made().map(|made| made.kind)
     }
 }
 
@@ -120,6 +189,8 @@ pub struct Boot {
     pub areas: Vec<AreaPlace>,
     /// The app's socket, where there is an app.
     pub app_socket: Option<std::path::PathBuf>,
+    /// The folder of the Python package, where there are programs of the user's.
+    pub python: Option<std::path::PathBuf>,
     /// Sockets from [`FIRST_SOCKET_FD`] on.
     pub sockets: usize,
 }

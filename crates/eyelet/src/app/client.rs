@@ -1,18 +1,26 @@
 //! The client of an app's request: first a socket that waits for an answer, then a WebSocket or a body.
 
+use std::future::poll_fn;
 use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use eyelet_area::Frame;
 use eyelet_wire::head::Head;
-use eyelet_wire::websocket::Opcode;
 use hyper::StatusCode;
 use rustix::net::Shutdown;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::messages::Messages;
 use crate::serve::answer;
-use crate::serve::link::{Heard, Link};
+use crate::serve::inbox::Inbox;
+use crate::serve::link::Link;
+use crate::serve::sending::Sending;
+use crate::serve::tcp;
+use crate::serve::viewer::Following;
 use crate::serve::websocket::Upgrade;
 
 /// After the end of an answer the client has so long to read it before the socket is closed.
@@ -24,7 +32,9 @@ pub(super) enum Client {
     /// Nothing was answered yet, or an HTTP answer is being sent.
     Http(Http),
     /// The handshake is done.
-    WebSocket(Box<Link>),
+    WebSocket(Box<Messages>),
+    /// It gets an area's frames, without the app.
+    Following(Following),
 }
 
 #[derive(Debug)]
@@ -52,9 +62,9 @@ impl Client {
             Self::Http(http) => {
                 let mut link = Link::new(http.stream, http.read_ahead, http.max_message);
                 link.send_raw(&upgrade.response(protocol));
-                Self::WebSocket(Box::new(link))
+                Self::WebSocket(Box::new(Messages::new(link, Inbox::new(http.max_message))))
             }
-            already @ Self::WebSocket(_) => already,
+            already => already,
         }
     }
 
@@ -62,37 +72,39 @@ impl Client {
     pub(super) fn has_answer(&self) -> bool {
         match self {
             Self::Http(http) => http.has_answer,
-            Self::WebSocket(_) => true,
+            Self::WebSocket(_) | Self::Following(_) => true,
         }
     }
 
-    /// Waits until the client has left, answering pings meanwhile and throwing away what it says. May be dropped and
-    /// called again.
+    /// Waits until the client has left, answering pings meanwhile. May be dropped and called again.
     pub(super) async fn gone(&mut self) {
         match self {
             Self::Http(http) => http.gone().await,
-            Self::WebSocket(link) => {
-                while !matches!(link.next().await, Ok(Heard::Closed) | Err(_)) {}
+            Self::WebSocket(messages) => messages.gone().await,
+            // An error is an end as well.
+            Self::Following(following) => drop(poll_fn(|cx| following.poll(cx)).await),
+        }
+    }
+
+    /// Waits until it has left: false; where messages are waited for, also until one is there. May be dropped and called
+    /// again.
+    pub(super) async fn has_come(&mut self, recv: bool) -> bool {
+        match self {
+            Self::WebSocket(messages) if recv => messages.has_come().await,
+            client => {
+                client.gone().await;
+                false
             }
         }
     }
 
-    /// Sends one message and waits until it is in the kernel's hands.
-    pub(super) async fn send(&mut self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-        let link = self.idle_link().await?;
-        link.send(opcode, payload);
-        sent(link).await
-    }
-
-    /// Gives the link when it can take a message.
-    pub(super) async fn idle_link(&mut self) -> io::Result<&mut Link> {
-        let Self::WebSocket(link) = self else { return Err(io::ErrorKind::NotConnected.into()) };
-        while !link.is_idle() {
-            if matches!(link.next().await?, Heard::Closed) {
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
+    /// Says in which way it has left.
+    pub(super) fn farewell(&self) -> String {
+        match self {
+            Self::WebSocket(messages) => messages.closed_with(),
+            Self::Http(_) | Self::Following(_) => None,
         }
-        Ok(link)
+        .map_or("the client has left".to_owned(), |code| format!("{code} the client has left"))
     }
 
     /// Writes the head of an HTTP answer; the body ends with the connection.
@@ -116,8 +128,24 @@ impl Client {
         match self {
             Self::Http(http) if http.is_head => Ok(()),
             Self::Http(http) => http.stream.write_all(bytes).await,
-            Self::WebSocket(_) => Err(io::ErrorKind::InvalidInput.into()),
+            Self::WebSocket(_) | Self::Following(_) => Err(io::ErrorKind::InvalidInput.into()),
         }
+    }
+
+    /// Writes a part of a frame as a part of the body.
+    pub(super) async fn body_frame(
+        &mut self,
+        frame: Arc<Frame>,
+        part: Range<u64>,
+    ) -> io::Result<()> {
+        let Self::Http(http) = self else { return Err(io::ErrorKind::InvalidInput.into()) };
+        if http.is_head {
+            return Ok(());
+        }
+        tcp::bound_unsent(&http.stream, part.end - part.start);
+        let mut sending = Sending::default();
+        sending.begin_frame(&[], frame, part, &[]);
+        poll_fn(|cx| sending.poll(cx, &http.stream)).await
     }
 
     /// Answers with one line, if nothing was answered yet, and ends.
@@ -141,21 +169,14 @@ impl Client {
                     tokio::time::timeout(END_PATIENCE, http.gone()).await.ok();
                 }
             }
-            Self::WebSocket(link) => {
-                link.close(code, reason);
+            Self::WebSocket(messages) => {
+                messages.close(code, reason);
+                messages.gone().await;
+            }
+            Self::Following(following) => {
+                following.close(code, reason);
                 self.gone().await;
             }
-        }
-    }
-}
-
-/// Waits until the message that was begun is in the kernel's hands.
-pub(super) async fn sent(link: &mut Link) -> io::Result<()> {
-    loop {
-        match link.next().await? {
-            Heard::Sent => return Ok(()),
-            Heard::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
-            Heard::Idle | Heard::Message(_) => {}
         }
     }
 }

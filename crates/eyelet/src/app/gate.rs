@@ -53,7 +53,7 @@ impl Gate {
             _ => {
                 let places = self.places;
                 return Err(format!(
-                    "all {places} places of the app are taken; start it with a larger --processes"
+                    "all {places} places of the app are taken; start it with a larger --processes or --coroutines"
                 ));
             }
         };

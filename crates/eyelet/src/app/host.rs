@@ -1,54 +1,49 @@
-//! The app role: becomes the interpreter that runs the user's script.
-//!
-//! It is a role like the others up to that moment, so the interpreter too ends with the supervisor. It finds the socket
-//! as systemd gives one: descriptor 3, `LISTEN_FDS=1`.
+//! The app role: becomes the program that runs the user's app.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
-use command_fds::{CommandFdExt, FdMapping};
-use rustix::fs::{MemfdFlags, memfd_create};
-
+use crate::config::Host;
 use crate::error::{Error, Result};
-use crate::role::{BOOT_VARIABLE, Born};
+use crate::program::Program;
+use crate::role::Born;
 
 /// The Perl host, embedded so that one executable is all one needs to install.
 const PSGI_HOST: &[u8] = include_bytes!("../../../../apps/perl/eyelet-psgi");
 
-/// Where the interpreter finds the host's text.
-const HOST_FD: i32 = 4;
-
-/// Becomes the interpreter; returns only if that fails.
+/// Becomes the host; returns only if that fails, or when the command of each request is run from here.
 ///
 /// # Errors
-/// If there is no Perl, or the kernel refuses.
+/// If there is no such program, or the kernel refuses.
 pub fn run(mut born: Born) -> Result<()> {
-    let app = born.boot.config.app.take().ok_or_else(|| Error::failed("there is no app to run"))?;
+    let app =
+        born.boot.config.app.clone().ok_or_else(|| Error::failed("there is no app to run"))?;
     let listener = born.sockets.pop().ok_or_else(|| Error::failed("the app host got no socket"))?;
-    let failed = |e: &dyn std::fmt::Display| {
-        Error::failed(format!("failed to start the app `{}`: {e}", app.psgi.display()))
+    let (words, what): (Vec<String>, String) = match &app.host {
+        Host::Psgi(script) => (
+            vec!["perl".to_owned(), Program::text_path()],
+            format!("the app `{}`", script.display()),
+        ),
+        Host::Asgi(app) => {
+            (["python3", "-m", "eyelet.asgi"].map(str::to_owned).into(), format!("the app `{app}`"))
+        }
+        Host::Program(words) => (words.clone(), format!("the app `{}`", words.join(" "))),
+        Host::Script(words) => return super::script::run(&born.boot, listener, &app, words),
     };
-    let host = memfd_create(c"eyelet-psgi", MemfdFlags::CLOEXEC).map_err(|e| failed(&e))?;
-    File::from(host.as_fd().try_clone_to_owned().map_err(|e| failed(&e))?)
-        .write_all(PSGI_HOST)
-        .map_err(|e| failed(&e))?;
-    let mut perl = Command::new("perl");
-    perl.arg(format!("/proc/self/fd/{HOST_FD}"))
-        .arg("--places")
-        .arg(app.places.to_string())
-        .arg(&app.psgi)
-        .env_remove(BOOT_VARIABLE)
-        .env("LISTEN_FDS", "1")
-        .env("LISTEN_PID", std::process::id().to_string())
-        .fd_mappings(vec![
-            FdMapping { parent_fd: listener, child_fd: 3 },
-            FdMapping { parent_fd: host, child_fd: HOST_FD },
-        ])
-        .map_err(|e| failed(&e))?;
-    let error = perl.exec();
-    let hint = if error.kind() == std::io::ErrorKind::NotFound { "; install perl" } else { "" };
-    Err(failed(&format!("`perl`: {error}{hint}")))
+    let mut program = Program::new(&born.boot, &words, what)?;
+    program.listen(listener, "app");
+    let (processes, coroutines) = (app.processes.to_string(), app.coroutines.to_string());
+    let numbers = ["--processes", processes.as_str(), "--coroutines", coroutines.as_str()];
+    match &app.host {
+        Host::Psgi(script) => {
+            program.carry(PSGI_HOST)?;
+            program.args(numbers);
+            program.args(app.reload_on_change.then_some("--reload-on-change"));
+            program.args([script]);
+        }
+        Host::Asgi(name) => {
+            program.args(numbers);
+            program.args(app.reload_on_change.then_some("--reload-on-change"));
+            program.args([name]);
+        }
+        Host::Program(_) | Host::Script(_) => {}
+    }
+    Err(program.become_it())
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
-use eyelet_wire::verbs::MAX_LINE_LEN;
+use bytes::{Buf as _, Bytes, BytesMut};
+use eyelet_wire::verbs::{self, MAX_LINE_LEN, Verb};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -15,6 +15,15 @@ const READ_LEN: usize = 4096;
 pub(super) struct AppLink {
     stream: UnixStream,
     input: BytesMut,
+}
+
+/// What an app does that should be waiting.
+#[derive(Debug)]
+pub(super) enum Interruption {
+    /// It wants what it waits for no more.
+    Stop,
+    /// It has left, or speaks nonsense.
+    HungUp(io::Error),
 }
 
 impl AppLink {
@@ -57,21 +66,33 @@ impl AppLink {
         Ok(self.input.split_to(len).freeze())
     }
 
-    /// Waits until the app hangs up while it should be waiting for an answer. May be dropped and called again.
-    pub(super) async fn hung_up(&mut self) -> io::Error {
+    /// Waits until the app says `stop` or hangs up, while it should be waiting for an answer; other lines wait. May be
+    /// dropped and called again.
+    pub(super) async fn interrupted(&mut self) -> Interruption {
         loop {
+            if self.take_stop() {
+                return Interruption::Stop;
+            }
+            if self.input.len() > MAX_LINE_LEN {
+                let text = "it talks while it should wait";
+                let error = io::Error::new(io::ErrorKind::InvalidData, text);
+                return Interruption::HungUp(error);
+            }
             match self.fill().await {
-                Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
-                Ok(_) if self.input.len() > MAX_LINE_LEN => {
-                    return io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "it talks while it should wait",
-                    );
-                }
+                Ok(0) => return Interruption::HungUp(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
-                Err(e) => return e,
+                Err(e) => return Interruption::HungUp(e),
             }
         }
+    }
+
+    fn take_stop(&mut self) -> bool {
+        let Some(end) = self.input.iter().position(|&byte| byte == b'\n') else { return false };
+        let is_stop = verbs::parse(&self.input[..end]) == Ok(Verb::Stop);
+        if is_stop {
+            self.input.advance(end + 1);
+        }
+        is_stop
     }
 
     async fn fill(&mut self) -> io::Result<usize> {

@@ -3,11 +3,14 @@
 //! The app host holds a listening socket. For each request that is the app's, serve connects to it, sends the request as
 //! one SCGI netstring and its body, and then obeys one-line verbs (`session`). No pixel enters the app.
 
+mod areas;
 mod client;
 mod gate;
 mod host;
 mod link;
+mod messages;
 mod request;
+mod script;
 mod session;
 
 pub use host::run as run_host;

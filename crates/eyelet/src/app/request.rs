@@ -1,6 +1,7 @@
 //! A request as the app sees it: CGI variables and a body.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use eyelet_wire::scgi;
@@ -10,6 +11,7 @@ use hyper::{StatusCode, header};
 
 use crate::config::Limits;
 use crate::serve::answer::{Answer, plain};
+use crate::serve::query::Query;
 use crate::serve::websocket::{self, Upgrade};
 
 /// A request for the app, read to its end.
@@ -22,6 +24,8 @@ pub(crate) struct Request {
     pub(crate) upgrade: Option<Upgrade>,
     /// It is HEAD: the body is not sent.
     pub(crate) is_head: bool,
+    /// The least time from frame to frame, of `?fps=`; what is no rate there means something to the app.
+    pub(crate) least_interval: Option<Duration>,
 }
 
 impl Request {
@@ -50,7 +54,8 @@ impl Request {
                 ))
             })?;
         let is_head = head.method == hyper::Method::HEAD;
-        Ok(Self { head: netstring, body, upgrade, is_head })
+        let least_interval = Query::new(head.uri.query()).least_interval().ok().flatten();
+        Ok(Self { head: netstring, body, upgrade, is_head, least_interval })
     }
 }
 

@@ -1,28 +1,55 @@
 //! One request of the app: obeys its verbs until it ends.
 //!
-//! The client is always listened to: pings are answered, and its leaving ends what the app waits for at once.
+//! The client is always listened to: pings are answered, its messages wait, and its leaving ends what the app waits for
+//! at once. Normative: `docs/ref/app.md`.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use eyelet_wire::verbs::{self, Kind, Op, Verb, VerbError};
-use eyelet_wire::websocket::Opcode;
+use bytes::{Bytes, BytesMut};
+use eyelet_wire::verbs::{self, Kind, Op, Verb};
+use eyelet_wire::websocket::{Message, Opcode};
 use hyper::StatusCode;
 use tokio::net::TcpStream;
 
-use super::client::{Client, sent};
-use super::link::AppLink;
+use super::areas::Followed;
+use super::client::Client;
+use super::link::{AppLink, Interruption};
+use super::messages::Messages;
 use super::request::Request;
-use crate::serve::{Server, Watching, count, tcp};
+use crate::serve::{Server, count};
 
 /// How long the app may leave the client without a word before the first answer.
 const FIRST_ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a verb is answered with: a value, or a kind and a text.
-type Outcome = Result<String, (Kind, String)>;
+pub(super) type Outcome = Result<Reply, (Kind, String)>;
+
+/// What follows `ok`.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    words: String,
+    payload: Bytes,
+}
+
+impl Reply {
+    /// Words alone.
+    pub(super) fn words(words: impl std::fmt::Display) -> Self {
+        Self { words: words.to_string(), payload: Bytes::new() }
+    }
+
+    /// A payload, whose length ends the words.
+    pub(super) fn payload(words: &str, payload: impl Into<Bytes>) -> Self {
+        let payload = payload.into();
+        Self { words: format!("{words}{}", payload.len()), payload }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        [&verbs::ok(&self.words), &self.payload[..]].concat()
+    }
+}
 
 /// Serves a request by the app to its end.
 pub(crate) async fn run(
@@ -70,21 +97,14 @@ enum End {
     Stopped,
 }
 
-struct Session<'a> {
-    server: &'a Server,
-    app: AppLink,
-    /// Always there, but for the moment of the handshake.
-    client: Option<Client>,
-    request: Request,
-    areas: BTreeMap<u32, Followed>,
+pub(super) struct Session<'a> {
+    pub(super) server: &'a Rc<Server>,
+    pub(super) app: AppLink,
+    /// Always there, but for the moments in which it becomes something else.
+    pub(super) client: Option<Client>,
+    pub(super) request: Request,
+    pub(super) areas: BTreeMap<usize, Followed>,
     is_gone: bool,
-}
-
-/// An area that this request waits for or sends from.
-struct Followed {
-    watching: Watching,
-    /// Sequence of the last frame that was waited for or sent.
-    last: u64,
 }
 
 impl Session<'_> {
@@ -94,10 +114,8 @@ impl Session<'_> {
         let body = std::mem::take(&mut self.request.body);
         for part in [&head[..], &body[..]] {
             if let Err(e) = self.app.send(part).await {
-                return End::Failed(
-                    StatusCode::BAD_GATEWAY,
-                    format!("the app did not take the request: {e}"),
-                );
+                let text = format!("the app did not take the request: {e}");
+                return End::Failed(StatusCode::BAD_GATEWAY, text);
             }
         }
         loop {
@@ -107,22 +125,22 @@ impl Session<'_> {
             };
             let outcome = match verbs::parse(&line) {
                 Ok(Verb::End) => return End::Done,
-                Ok(verb) => match self.payload(&verb).await {
+                // Too late: what it was to stop has been answered.
+                Ok(Verb::Stop) => continue,
+                Ok(verb) => match self.app.payload(verb.payload_len()).await {
                     Ok(payload) => self.perform(verb, &payload).await,
                     Err(e) => {
-                        return End::Failed(
-                            StatusCode::BAD_GATEWAY,
-                            format!("the app hung up inside a verb: {e}"),
-                        );
+                        let text = format!("the app hung up inside a verb: {e}");
+                        return End::Failed(StatusCode::BAD_GATEWAY, text);
                     }
                 },
                 Err(e) if e.ends_request() => {
                     return End::Failed(StatusCode::BAD_GATEWAY, e.to_string());
                 }
-                Err(e) => Err((kind(&e), e.to_string())),
+                Err(e) => Err((e.kind(), e.to_string())),
             };
             let answer = match outcome {
-                Ok(value) => verbs::ok(value),
+                Ok(reply) => reply.to_bytes(),
                 Err((kind, text)) => {
                     self.is_gone |= kind == Kind::Gone;
                     verbs::err(kind, text)
@@ -135,7 +153,7 @@ impl Session<'_> {
     }
 
     /// Waits for the app's next verb, listening to the client meanwhile.
-    async fn next_line(&mut self) -> Result<bytes::Bytes, End> {
+    async fn next_line(&mut self) -> Result<Bytes, End> {
         let patience = tokio::time::sleep(FIRST_ANSWER_PATIENCE);
         let mut patience = std::pin::pin!(patience);
         loop {
@@ -159,54 +177,120 @@ impl Session<'_> {
         if self.is_gone {
             return End::ClientGone;
         }
-        End::Failed(StatusCode::BAD_GATEWAY, format!("the app has ended inside a request: {e}"))
-    }
-
-    async fn payload(&mut self, verb: &Verb) -> io::Result<bytes::Bytes> {
-        self.app.payload(verb.payload_len()).await
+        let text = format!("the app has ended inside a request: {e}");
+        End::Failed(StatusCode::BAD_GATEWAY, text)
     }
 
     async fn perform(&mut self, verb: Verb, payload: &[u8]) -> Outcome {
-        if self.is_gone {
-            return Err(gone());
+        // What the client has said before it left can still be had.
+        let has_message =
+            matches!(&self.client, Some(Client::WebSocket(messages)) if messages.has_message());
+        let is_recv = matches!(verb, Verb::Recv { .. } | Verb::RecvNow);
+        if self.is_gone && !(is_recv && has_message) {
+            return Err(self.farewell());
         }
+        let outcome = match verb {
+            Verb::Handshake { protocol } => self.handshake(protocol.as_deref()),
+            Verb::Send { .. } | Verb::Recv { .. } | Verb::RecvNow | Verb::Close { .. } => {
+                self.talk(verb, payload).await
+            }
+            Verb::Head { .. } => self.head(payload).await,
+            Verb::Body { .. } => self.body(payload).await,
+            _ => self.use_areas(verb, payload).await,
+        };
+        match outcome {
+            // How the client left is known only now.
+            Err((Kind::Gone, text)) if text == GONE => Err(self.farewell()),
+            outcome => outcome,
+        }
+    }
+
+    /// Verbs about messages.
+    async fn talk(&mut self, verb: Verb, payload: &[u8]) -> Outcome {
         let limit = self.server.limits.send_timeout;
         match verb {
-            Verb::Handshake { protocol } => self.handshake(protocol.as_deref()),
-            Verb::Wait { area, timeout, .. } => self.wait(area, timeout).await,
-            Verb::SendArea { area, pos, len, op } => {
-                within(limit, self.send_area(area, pos, len, op)).await
-            }
             Verb::Send { op, .. } => {
                 if op == Op::Text && std::str::from_utf8(payload).is_err() {
                     return Err((Kind::BadRequest, "a text message must be UTF-8".to_owned()));
                 }
-                self.needs_websocket()?;
-                within(limit, async { done(self.client().send(opcode(op), payload).await) }).await
+                let messages = self.messages()?;
+                within(limit, async { done(messages.send(opcode(op), payload).await) }).await
             }
-            Verb::Head { .. } => self.head(payload).await,
-            Verb::Body { .. } => {
-                if !self.client().has_answer() {
-                    return Err((Kind::BadState, "a body before its head".to_owned()));
-                }
-                within(limit, async { done(self.client().body(payload).await) }).await
+            Verb::Recv { timeout } => self.receive(timeout).await,
+            Verb::Close { code, .. } => {
+                let reason = std::str::from_utf8(payload)
+                    .map_err(|_| (Kind::BadRequest, "the reason must be UTF-8".to_owned()))?;
+                self.messages()?.close(code, reason);
+                Ok(Reply::default())
             }
+            _ => match self.messages()?.try_receive().await {
+                Some(message) => message_reply(message),
+                None => Ok(Reply::default()),
+            },
+        }
+    }
+
+    /// Verbs about areas.
+    async fn use_areas(&mut self, verb: Verb, payload: &[u8]) -> Outcome {
+        let limit = self.server.limits.send_timeout;
+        match verb {
+            Verb::Wait { area, timeout, .. } => self.wait(&area, timeout).await,
+            Verb::WaitAny { timeout, recv, areas } => self.wait_any(timeout, recv, &areas).await,
+            Verb::SendArea { area, pos, len, op } => {
+                within(limit, self.send_area(&area, pos, len, opcode(op))).await
+            }
+            Verb::Follow { area, op } => self.follow(&area, opcode(op)).await,
+            Verb::Read { area, pos, len } => self.read(&area, pos, len).await,
+            Verb::Write { area, pos, .. } => self.write(&area, pos, payload).await,
+            Verb::Inc { area, pos, bits, amount } => self.inc(&area, pos, bits, amount).await,
+            Verb::Areas => Ok(self.list()),
             _ => Err((Kind::UnknownVerb, "this server does not know that verb".to_owned())),
         }
     }
 
     fn handshake(&mut self, protocol: Option<&str>) -> Outcome {
         let Some(upgrade) = self.request.upgrade.clone() else {
-            return Err((
-                Kind::BadState,
-                "the request does not ask for a WebSocket: no Sec-WebSocket-Key".to_owned(),
-            ));
+            let text = "the request does not ask for a WebSocket: no Sec-WebSocket-Key";
+            return Err((Kind::BadState, text.to_owned()));
         };
         if self.client().has_answer() {
             return Err((Kind::BadState, "the request was answered already".to_owned()));
         }
         self.client = self.client.take().map(|client| client.upgrade(&upgrade, protocol));
-        Ok(String::new())
+        Ok(Reply::default())
+    }
+
+    async fn receive(&mut self, timeout: Option<Duration>) -> Outcome {
+        let deadline = deadline(timeout);
+        let message = async {
+            match &mut self.client {
+                Some(Client::WebSocket(messages)) => messages.receive().await,
+                Some(client) => {
+                    client.gone().await;
+                    None
+                }
+                None => None,
+            }
+        };
+        tokio::select! {
+            biased;
+            message = message => message.map_or_else(|| Err(gone()), message_reply),
+            interruption = self.app.interrupted() => Err(interrupted(interruption)),
+            () = until(deadline) => Err((Kind::Timeout, "no message came in time".to_owned())),
+        }
+    }
+
+    async fn body(&mut self, payload: &[u8]) -> Outcome {
+        if !self.client().has_answer() {
+            return Err((Kind::BadState, "a body before its head".to_owned()));
+        }
+        let limit = self.server.limits.send_timeout;
+        within(limit, async { done(self.client().body(payload).await) }).await
+    }
+
+    fn farewell(&self) -> (Kind, String) {
+        let text = self.client.as_ref().map_or(GONE.to_owned(), Client::farewell);
+        (Kind::Gone, text)
     }
 
     async fn head(&mut self, payload: &[u8]) -> Outcome {
@@ -219,87 +303,16 @@ impl Session<'_> {
         within(limit, async { done(self.client().head(&head).await) }).await
     }
 
-    /// Waits for a frame that is newer than the last one waited for or sent.
-    async fn wait(&mut self, area: u32, timeout: Option<Duration>) -> Outcome {
-        self.follow(area)?;
-        let deadline = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
-        loop {
-            let (Some(followed), Some(client)) = (self.areas.get_mut(&area), &mut self.client)
-            else {
-                return Err(gone());
-            };
-            let newest = followed.watching.newest_seen();
-            if let Some(sequence) =
-                newest.frame.map(|f| f.info().sequence).filter(|s| *s > followed.last)
-            {
-                followed.last = sequence;
-                return Ok(sequence.to_string());
-            }
-            tokio::select! {
-                () = followed.watching.changed() => {}
-                () = client.gone() => return Err(gone()),
-                // Not "gone": the client is still there, and is to be told.
-                e = self.app.hung_up() => return Err((Kind::Internal, format!("the app has left: {e}"))),
-                () = until(deadline) => return Err((Kind::Timeout, "no newer frame came in time".to_owned())),
-            }
-        }
-    }
-
-    /// Sends a part of the newest frame; waits for the first one if none has come yet.
-    async fn send_area(&mut self, area: u32, pos: u64, len: Option<u64>, op: Op) -> Outcome {
-        self.needs_websocket()?;
-        self.follow(area)?;
-        let patience = self.server.limits.send_timeout;
-        let (Some(followed), Some(client)) = (self.areas.get_mut(&area), &mut self.client) else {
-            return Err(gone());
-        };
-        let newest = tokio::select! {
-            newest = followed.watching.first(patience) => newest,
-            () = client.gone() => return Err(gone()),
-        };
-        let Some(frame) = newest.frame else {
-            return Err((Kind::OutOfRange, format!("there is no frame: {}", newest.state.why())));
-        };
-        let (sequence, whole) = (frame.info().sequence, frame.info().len);
-        let end = len
-            .map_or(Some(whole), |len| pos.checked_add(len))
-            .filter(|end| *end <= whole && pos <= *end);
-        let Some(end) = end else {
-            return Err((
-                Kind::OutOfRange,
-                format!("the frame has {whole} bytes; that part lies beyond"),
-            ));
-        };
-        let link = client.idle_link().await.map_err(|_| gone())?;
-        tcp::bound_unsent(link.stream(), end - pos);
-        link.send_frame(opcode(op), &[], frame, pos..end);
-        sent(link).await.map_err(|_| gone())?;
-        followed.last = followed.last.max(sequence);
-        self.server.count_frame(end - pos, 0);
-        Ok(sequence.to_string())
-    }
-
-    fn follow(&mut self, area: u32) -> Result<(), (Kind, String)> {
-        if self.areas.contains_key(&area) {
-            return Ok(());
-        }
-        let no_area = || (Kind::NoArea, format!("there is no area {area}"));
-        let watching = self.server.feed(area).ok_or_else(no_area)?.watch();
-        self.areas.insert(area, Followed { watching, last: 0 });
-        Ok(())
-    }
-
-    fn needs_websocket(&self) -> Result<(), (Kind, String)> {
-        match self.client {
-            Some(Client::WebSocket(_)) => Ok(()),
+    /// The WebSocket.
+    pub(super) fn messages(&mut self) -> Result<&mut Messages, (Kind, String)> {
+        match &mut self.client {
+            Some(Client::WebSocket(messages)) => Ok(messages),
             _ => Err((Kind::BadState, "there is no WebSocket: shake hands first".to_owned())),
         }
     }
 
-    fn client(&mut self) -> &mut Client {
-        self.client
-            .as_mut()
-            .expect("the client is only taken inside the handshake, which does not wait")
+    pub(super) fn client(&mut self) -> &mut Client {
+        self.client.as_mut().expect("the client is only taken in moments that do not wait")
     }
 
     async fn finish(&mut self, end: End) {
@@ -319,12 +332,24 @@ impl Session<'_> {
     }
 }
 
-fn gone() -> (Kind, String) {
-    (Kind::Gone, "the client has left".to_owned())
+const GONE: &str = "the client has left";
+
+pub(super) fn gone() -> (Kind, String) {
+    (Kind::Gone, GONE.to_owned())
 }
 
-fn kind(error: &VerbError) -> Kind {
-    error.kind()
+/// When a time is over that begins now.
+pub(super) fn deadline(timeout: Option<Duration>) -> Option<tokio::time::Instant> {
+    timeout.map(|timeout| tokio::time::Instant::now() + timeout)
+}
+
+/// What a verb is answered with that the app did not wait for; one that has left does not hear it.
+pub(super) fn interrupted(interruption: Interruption) -> (Kind, String) {
+    match interruption {
+        Interruption::Stop => (Kind::Stopped, "the app wants it no more".to_owned()),
+        // Not "gone": the client is still there, and is to be told.
+        Interruption::HungUp(e) => (Kind::Internal, format!("the app has left: {e}")),
+    }
 }
 
 fn opcode(op: Op) -> Opcode {
@@ -334,8 +359,17 @@ fn opcode(op: Op) -> Opcode {
     }
 }
 
-fn done(result: io::Result<()>) -> Outcome {
-    result.map(|()| String::new()).map_err(|_| gone())
+fn message_reply(message: Message) -> Outcome {
+    match message {
+        Message::Text(text) => Ok(Reply::payload("1 ", text)),
+        Message::Binary(bytes) => Ok(Reply::payload("2 ", bytes)),
+        // The link answers these itself.
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Ok(Reply::default()),
+    }
+}
+
+pub(super) fn done(result: io::Result<()>) -> Outcome {
+    result.map(|()| Reply::default()).map_err(|_| gone())
 }
 
 async fn within(limit: Duration, work: impl Future<Output = Outcome>) -> Outcome {
@@ -344,7 +378,7 @@ async fn within(limit: Duration, work: impl Future<Output = Outcome>) -> Outcome
     tokio::time::timeout(limit, work).await.unwrap_or_else(too_slow)
 }
 
-async fn until(deadline: Option<tokio::time::Instant>) {
+pub(super) async fn until(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -3,7 +3,10 @@
 //! The command line fills it ([`crate::cli`]); the supervisor passes it on to its children as JSON. Every limit is a
 //! number here, with its default and the reason.
 
+pub mod app;
+pub mod app_area;
 pub mod listen;
+pub mod mule;
 pub mod source;
 pub mod stream;
 
@@ -13,7 +16,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::role::{Made, Origin};
+pub use app::{App, Host};
+pub use app_area::AppArea;
 pub use listen::Listen;
+pub use mule::Mule;
 pub use source::SourceSpec;
 pub use stream::Derived;
 
@@ -22,8 +29,13 @@ pub use stream::Derived;
 pub struct Config {
     /// Cameras, in the order of their area ids; at least one.
     pub sources: Vec<Camera>,
-    /// Streams that are made from theirs, in the order of their area ids, which go on behind the cameras'.
+    /// Streams that are made from theirs and from the mules', in the order of their area ids, which go on behind the
+    /// cameras'.
     pub streams: Vec<Derived>,
+    /// The user's programs beside the streams. The areas of those that own one come behind the streams.
+    pub mules: Vec<Mule>,
+    /// Areas of application data, behind those of the mules.
+    pub app_areas: Vec<AppArea>,
     /// Where to listen for browsers; at least one address.
     pub listen: Vec<Listen>,
     /// Serve processes: one for each core that is wanted. 1 by default.
@@ -45,15 +57,6 @@ pub struct Camera {
     pub name: String,
     /// Where its frames come from.
     pub source: SourceSpec,
-}
-
-/// The user's application and the processes that run it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct App {
-    /// The PSGI script, an absolute path.
-    pub psgi: PathBuf,
-    /// Requests that it handles at a time. 1 by default, as the old server.
-    pub places: usize,
 }
 
 /// When a role that ended is started again: doubling, with jitter, from `first` to `cap`.
@@ -132,23 +135,13 @@ impl Config {
     /// # Errors
     /// A usage error that names the option, its value and what it may be.
     pub fn validate(&self) -> Result<()> {
-        let processes = [
-            ("--serve-processes", Some(self.serve_processes)),
-            ("--processes", self.app.as_ref().map(|a| a.places)),
-        ];
-        for (option, value) in processes {
-            if value.is_some_and(|n| !(1..=MAX_PROCESSES).contains(&n)) {
-                return Err(Error::usage(format!(
-                    "{option} takes 1 to {MAX_PROCESSES}, not {}",
-                    value.unwrap_or(0)
-                )));
-            }
+        if !(1..=MAX_PROCESSES).contains(&self.serve_processes) {
+            let value = self.serve_processes;
+            let text = format!("--serve-processes takes 1 to {MAX_PROCESSES}, not {value}");
+            return Err(Error::usage(text));
         }
         self.check_names()?;
-        if let Some(app) = &self.app {
-            check_readable(&app.psgi)?;
-        }
-        Ok(())
+        self.app.as_ref().map_or(Ok(()), App::validate)
     }
 
     fn check_names(&self) -> Result<()> {
@@ -168,21 +161,37 @@ impl Config {
                 )));
             }
         }
-        for (at, Derived { name, .. }) in self.streams.iter().enumerate() {
-            check(name, "stream", MAX_NAME_LEN + DERIVED_NAME_LEN)?;
-            let is_a_camera = self.sources.iter().any(|camera| camera.name == *name);
-            if is_a_camera || self.streams[..at].iter().any(|other| other.name == *name) {
+        let mut taken: Vec<&str> = self.sources.iter().map(|camera| camera.name.as_str()).collect();
+        let streams = self.streams.iter().map(|s| (&s.name, "stream", DERIVED_NAME_LEN));
+        let owned = self.mules.iter().filter_map(|m| Some((m.area.as_ref()?, "area", 0)));
+        let app_areas = self.app_areas.iter().map(|a| (&a.name, "area", 0));
+        for (name, what, more) in streams.chain(owned).chain(app_areas) {
+            check(name, what, MAX_NAME_LEN + more)?;
+            if taken.contains(&name.as_str()) {
                 return Err(Error::usage(format!(
-                    "two streams are called `{name}`; name one of them with --stream NAME=KIND:CAMERA"
+                    "two areas are called `{name}`; name one of them otherwise, a stream by --stream NAME=KIND:CAMERA"
                 )));
             }
+            if name == "recv" || name.bytes().all(|byte| byte.is_ascii_digit()) {
+                let text = format!("`{name}` is no {what} name: it means something else to apps");
+                return Err(Error::usage(text));
+            }
+            taken.push(name);
         }
         Ok(())
     }
-}
 
-fn check_readable(script: &std::path::Path) -> Result<()> {
-    std::fs::File::open(script)
-        .map(drop)
-        .map_err(|e| Error::usage(format!("failed to read the app `{}`: {e}", script.display())))
+    /// Says what each area is, in the order of their ids: cameras, derived streams, the mules' areas, application areas.
+    #[must_use]
+    pub fn areas(&self) -> Vec<(&str, Origin)> {
+        let cameras = self.sources.iter().map(|camera| (camera.name.as_str(), Origin::Camera));
+        let streams = self
+            .streams
+            .iter()
+            .map(|s| (s.name.as_str(), Origin::Derived(Made { of: s.of, kind: s.kind })));
+        let mules = self.mules.iter().enumerate();
+        let mules = mules.filter_map(|(mule, m)| Some((m.area.as_deref()?, Origin::Mule { mule })));
+        let app = self.app_areas.iter().map(|a| (a.name.as_str(), Origin::App { len: a.len }));
+        cameras.chain(streams).chain(mules).chain(app).collect()
+    }
 }

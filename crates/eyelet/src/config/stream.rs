@@ -6,7 +6,6 @@ use std::str::FromStr;
 use eyelet_area::{Format, FourCc};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Camera;
 use crate::error::{Error, Result};
 
 /// Quality of a JPEG that nobody chose one for: what people take for the original at a tenth of its bytes.
@@ -20,8 +19,8 @@ pub const MIN_WIDTH: u32 = 16;
 pub struct Derived {
     /// What viewers and the status call it; no camera and no other stream has the name.
     pub name: String,
-    /// The camera's place among the sources, which is its area's id.
-    pub source: usize,
+    /// The id of the area that it is made from: a camera's, or one that a mule owns.
+    pub of: usize,
     /// What is made of its frames.
     pub kind: Kind,
 }
@@ -182,36 +181,42 @@ fn set(kind: &mut Kind, option: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Finds the cameras of what was asked for, and adds a JPEG in full size for each camera that has none.
+/// Finds the cameras of what was asked for, and adds a JPEG in full size for each camera that has none; what a mule
+/// shows in an area of its own counts as a camera.
 ///
-/// The order is that of the area ids, which go on behind the cameras'.
+/// The order is that of the area ids, which go on behind the cameras'; behind them come the mules' areas.
 ///
 /// # Errors
 /// A usage error if there is no such camera.
-pub fn derive(wishes: Vec<Wish>, cameras: &[Camera]) -> Result<Vec<Derived>> {
-    let mut streams = Vec::with_capacity(wishes.len() + cameras.len());
+pub fn derive(wishes: Vec<Wish>, cameras: &[&str], mules: &[&str]) -> Result<Vec<Derived>> {
+    let names: Vec<&str> = cameras.iter().chain(mules).copied().collect();
+    let mut streams = Vec::with_capacity(wishes.len() + names.len());
     for Wish { name, camera, kind } in wishes {
-        let source = match camera {
+        let of = match camera {
             None => 0,
-            Some(camera) => find(cameras, &camera)?,
+            Some(camera) => find(&names, &camera)?,
         };
-        let name = name.unwrap_or_else(|| default_name(cameras, source, kind));
-        streams.push(Derived { name, source, kind });
+        let name = name.unwrap_or_else(|| default_name(&names, of, kind));
+        streams.push(Derived { name, of, kind });
     }
-    for source in 0..cameras.len() {
-        let is_it = |stream: &Derived| stream.source == source && stream.kind.is_full_size_jpeg();
+    for of in 0..names.len() {
+        let is_it = |stream: &Derived| stream.of == of && stream.kind.is_full_size_jpeg();
         if !streams.iter().any(is_it) {
             let kind = Kind::JPEG;
-            streams.push(Derived { name: default_name(cameras, source, kind), source, kind });
+            streams.push(Derived { name: default_name(&names, of, kind), of, kind });
         }
+    }
+    // Until here they count among those that are shown; a mule's area comes behind all of these streams.
+    let before_mules = streams.len();
+    for stream in streams.iter_mut().filter(|stream| stream.of >= cameras.len()) {
+        stream.of += before_mules;
     }
     Ok(streams)
 }
 
-fn find(cameras: &[Camera], name: &str) -> Result<usize> {
-    cameras.iter().position(|camera| camera.name == name).ok_or_else(|| {
-        let names: Vec<String> =
-            cameras.iter().map(|camera| format!("`{}`", camera.name)).collect();
+fn find(names: &[&str], name: &str) -> Result<usize> {
+    names.iter().position(|known| *known == name).ok_or_else(|| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let names = names.join(", ");
         Error::usage(format!(
             "--stream names a camera `{name}` that is not there: there is {names}"
@@ -219,8 +224,8 @@ fn find(cameras: &[Camera], name: &str) -> Result<usize> {
     })
 }
 
-fn default_name(cameras: &[Camera], source: usize, kind: Kind) -> String {
-    let camera = cameras.get(source).map_or("", |camera| &camera.name);
+fn default_name(names: &[&str], of: usize, kind: Kind) -> String {
+    let camera = names.get(of).copied().unwrap_or_default();
     format!("{camera}-{kind}")
 }
 
@@ -228,16 +233,26 @@ fn default_name(cameras: &[Camera], source: usize, kind: Kind) -> String {
 mod tests {
     use super::*;
 
-    fn cameras(names: &[&str]) -> Vec<Camera> {
-        let camera =
-            |name: &&str| Camera { name: (*name).to_owned(), source: "test:".parse().unwrap() };
-        names.iter().map(camera).collect()
+    fn derived(wishes: &[&str], cameras: &[&str]) -> Vec<(String, usize, Kind)> {
+        derived_with(wishes, cameras, &[])
     }
 
-    fn derived(wishes: &[&str], cameras_named: &[&str]) -> Vec<(String, usize, Kind)> {
+    fn derived_with(
+        wishes: &[&str],
+        cameras: &[&str],
+        mules: &[&str],
+    ) -> Vec<(String, usize, Kind)> {
         let wishes = wishes.iter().map(|text| text.parse().unwrap()).collect();
-        let streams = derive(wishes, &cameras(cameras_named)).unwrap();
-        streams.into_iter().map(|s| (s.name, s.source, s.kind)).collect()
+        let streams = derive(wishes, cameras, mules).unwrap();
+        streams.into_iter().map(|s| (s.name, s.of, s.kind)).collect()
+    }
+
+    #[test]
+    fn what_a_mule_shows_is_derived_from_by_the_id_behind_all_streams() {
+        let jpeg = |name: &str, of| (name.to_owned(), of, Kind::JPEG);
+        let rgba = ("m-rgba".to_owned(), 4, Kind::Rgba);
+        let all = [rgba, jpeg("a-jpeg", 0), jpeg("m-jpeg", 4)];
+        assert_eq!(derived_with(&["rgba:m"], &["a"], &["m"]), all);
     }
 
     #[test]
@@ -278,7 +293,7 @@ mod tests {
             let error = text.parse::<Wish>().unwrap_err().to_string();
             assert!(error.contains(needle), "{text}: {error}");
         }
-        let error = derive(vec!["jpeg:c".parse().unwrap()], &cameras(&["a", "b"])).unwrap_err();
+        let error = derive(vec!["jpeg:c".parse().unwrap()], &["a", "b"], &[]).unwrap_err();
         assert!(error.to_string().contains("there is `a`, `b`"), "{error}");
     }
 }

@@ -44,7 +44,7 @@ pub fn run(area: usize, born: Born) -> Result<()> {
     let Born { boot, control, mut sockets } = born;
     let missing = || Error::failed(format!("there is no stream to make for area {area}"));
     let place = boot.areas.get(area).ok_or_else(missing)?;
-    let made = place.made.ok_or_else(missing)?;
+    let made = place.made().ok_or_else(missing)?;
     let source = boot.areas.get(made.of).ok_or_else(missing)?;
     let listener = sockets.pop().ok_or_else(|| Error::failed("encode got no area socket"))?;
     // A byte on a socket of the poll below, so that no signal is missed just before it waits.

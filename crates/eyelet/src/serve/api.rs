@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::control::{
     CaptureReport, ChildStatus, EncodeReport, Opened, Report, ServeReport, Status,
 };
-use crate::role::{AreaPlace, Made, Role};
+use crate::role::{AreaPlace, Made, Origin, Role};
 use crate::serve::Server;
 use crate::serve::answer::{Answer, plain, whole};
 
@@ -35,13 +35,17 @@ fn describe(server: &Server, status: &Status) -> Value {
     let viewers = |id| serves.iter().filter_map(|serve| serve.viewers.get(&id)).sum::<usize>();
     let places = || server.feeds.iter().map(|feed| &feed.place);
     let sources: Vec<Value> = places()
-        .filter(|place| place.made.is_none())
+        .filter(|place| place.origin == Origin::Camera)
         .map(|AreaPlace { id, name, .. }| source(*id, name, capture(status, *id), viewers(*id)))
         .collect();
     let streams: Vec<Value> = places()
-        .filter_map(|place| Some((place, place.made?)))
+        .filter_map(|place| Some((place, place.made()?)))
         .map(|(place, made)| stream(place, made, encode(status, place.id), viewers(place.id)))
         .collect();
+    let shown = |place: &&AreaPlace| matches!(place.origin, Origin::Mule { .. });
+    let mules: Vec<Value> =
+        places().filter(shown).map(|place| mule(server, place, viewers(place.id))).collect();
+    let app_areas: Vec<Value> = places().filter_map(|place| app_area(status, place)).collect();
     let processes: Vec<Value> = status.children.iter().map(process).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -49,6 +53,8 @@ fn describe(server: &Server, status: &Status) -> Value {
         "supervisor_pid": status.supervisor_pid,
         "sources": sources,
         "streams": streams,
+        "mules": mules,
+        "areas": app_areas,
         "viewers": serves.iter().flat_map(|serve| serve.viewers.values()).sum::<usize>(),
         "connections": serves.iter().map(|serve| serve.connections).sum::<usize>(),
         "frames_sent": serves.iter().map(|serve| serve.frames_sent).sum::<u64>(),
@@ -138,6 +144,38 @@ fn stream(place: &AreaPlace, made: Made, report: Option<&EncodeReport>, viewers:
         "subscribers": report.subscribers,
         "viewers": viewers,
     })
+}
+
+/// An area that a program of the user's owns: what this process knows of it while somebody watches.
+fn mule(server: &Server, place: &AreaPlace, viewers: usize) -> Value {
+    let AreaPlace { id, name, .. } = place;
+    let feed = server.feeds.iter().find(|feed| feed.place.id == *id);
+    let newest = feed.map(|feed| feed.newest()).unwrap_or_default();
+    let state = if newest.state.is_live() { "live" } else { "no_signal" };
+    json!({
+        "id": id,
+        "name": name,
+        "state": state,
+        "why": Some(newest.state.why()).filter(|why| !why.is_empty()),
+        "sequence": newest.frame.map(|frame| frame.info().sequence),
+        "viewers": viewers,
+    })
+}
+
+fn app_area(status: &Status, place: &AreaPlace) -> Option<Value> {
+    let Origin::App { len } = place.origin else { return None };
+    let kept = match report(status, Role::Keep) {
+        Some(Report::Keep(keep)) => keep.areas.iter().find(|kept| kept.id == place.id),
+        _ => None,
+    };
+    Some(json!({
+        "id": place.id,
+        "name": place.name,
+        "len": len,
+        "sequence": kept.map(|kept| kept.sequence),
+        "requests": kept.map(|kept| kept.requests),
+        "subscribers": kept.map(|kept| kept.subscribers),
+    }))
 }
 
 fn format(opened: &Opened) -> Value {

@@ -29,7 +29,7 @@ pub(crate) async fn answer(
         "/" => {
             let action = query.get("action")?;
             let (word, number) = action.split_once('_').unwrap_or((&action, "0"));
-            let camera = server.feeds.iter().filter(|feed| feed.place.made.is_none());
+            let camera = server.feeds.iter().filter(|feed| feed.place.origin.is_shown_first());
             let camera = number.parse().ok().and_then(|number| camera.clone().nth(number));
             let known = ["stream", "snapshot"].into_iter().find(|known| *known == word);
             match (known, camera) {

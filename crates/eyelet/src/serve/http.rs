@@ -22,7 +22,7 @@ use crate::serve::answer::{self, Answer};
 use crate::serve::load::Weight;
 use crate::serve::routes;
 use crate::serve::takeover::{Slot, Takeover};
-use crate::serve::{Server, tcp, viewer};
+use crate::serve::{Server, tcp, trimming, viewer};
 
 type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>>>>;
 
@@ -40,6 +40,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let connections = &self.0.counters.connections;
         connections.set(connections.get().saturating_sub(1));
+        trimming::note(&self.0);
     }
 }
 
@@ -49,7 +50,9 @@ pub(crate) async fn connection(server: Rc<Server>, stream: TcpStream, weight: We
     let weight = Rc::new(weight);
     tcp::prepare(&stream);
     // Each part has its own box, so that a viewer does not keep the room that HTTP needed.
-    let Some(taken) = Box::pin(until_taken(&server, stream, &weight)).await else { return };
+    let taken = Box::pin(until_taken(&server, stream, &weight)).await;
+    let Some(taken) = taken else { return };
+    trimming::note(&server);
     let Taken { takeover, stream, read_ahead } = taken;
     match takeover {
         Takeover::WebSocket { upgrade, wanted } => {

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::role::AreaPlace;
 use crate::serve::held::Held;
 use crate::serve::readiness;
+use crate::serve::requests::Requests;
 use crate::serve::wrapping::{Envelope, Wrapping};
 
 /// Pause before an area is connected to again after an error.
@@ -55,6 +56,7 @@ pub(crate) struct Feed {
     held: Rc<Held>,
     wrapping: RefCell<Wrapping>,
     shape: Cell<Option<(Format, Duration)>>,
+    requests: Requests,
 }
 
 /// The viewers of a feed, in the order in which they came; their keys grow.
@@ -84,6 +86,7 @@ pub(crate) struct Joined {
 
 impl Feed {
     pub(crate) fn new(place: AreaPlace, held: Rc<Held>) -> Self {
+        let requests = Requests::new(place.path.clone());
         Self {
             place,
             newest: watch::Sender::new(Newest::default()),
@@ -93,6 +96,7 @@ impl Feed {
             held,
             wrapping: RefCell::default(),
             shape: Cell::new(None),
+            requests,
         }
     }
 
@@ -109,6 +113,16 @@ impl Feed {
     /// The area's id, as clients call it.
     pub(crate) fn id(&self) -> u32 {
         u32::try_from(self.place.id).unwrap_or(u32::MAX)
+    }
+
+    /// The way to ask its owner for a change.
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Looks at the newest, without watching.
+    pub(crate) fn newest(&self) -> Newest {
+        self.newest.borrow().clone()
     }
 
     /// Counts those who watch.

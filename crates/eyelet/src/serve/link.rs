@@ -51,6 +51,8 @@ pub(crate) struct Link {
     waiting: VecDeque<Vec<u8>>,
     pong: Option<Vec<u8>>,
     end: End,
+    /// With which code the client has closed; 1005 if it gave none.
+    closed_with: Option<u16>,
     is_aborted: bool,
 }
 
@@ -75,8 +77,14 @@ impl Link {
             waiting: VecDeque::new(),
             pong: None,
             end: End::Open,
+            closed_with: None,
             is_aborted: false,
         }
+    }
+
+    /// The code with which the client has closed, 1005 if it gave none; nothing while it has not.
+    pub(crate) fn closed_with(&self) -> Option<u16> {
+        self.closed_with
     }
 
     /// The socket.
@@ -147,6 +155,11 @@ impl Link {
             self.end = End::Closing(message(Opcode::Close, &close_payload(code, reason)));
             self.waiting.clear();
         }
+    }
+
+    /// Begins to end a connection whose client says more than anybody listens to.
+    pub(crate) fn close_too_many_messages(&mut self) {
+        self.close(1009, "too many messages wait for the app");
     }
 
     /// When the frame was captured that it is in the middle of.
@@ -238,6 +251,7 @@ impl Link {
                 Ok(Some(Message::Pong(_))) => {}
                 // RFC 6455, section 5.5.1: answered with the same code.
                 Ok(Some(Message::Close(reason))) => {
+                    self.closed_with = Some(reason.as_ref().map_or(1005, |r| r.code));
                     if matches!(self.end, End::Lingering(_)) {
                         return Some(Heard::Closed);
                     }

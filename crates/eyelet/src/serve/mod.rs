@@ -12,21 +12,24 @@ mod familiar;
 mod held;
 mod http;
 mod hub;
+pub(crate) mod inbox;
 mod input;
 pub(crate) mod link;
 mod load;
 mod multipart;
 pub(crate) mod outstanding;
-mod query;
+pub(crate) mod query;
 mod readiness;
+mod requests;
 mod routes;
 pub(crate) mod sending;
 mod site;
 mod snapshot;
-mod streams;
+pub(crate) mod streams;
 mod takeover;
 pub(crate) mod tcp;
-mod viewer;
+mod trimming;
+pub(crate) mod viewer;
 pub(crate) mod websocket;
 mod wrapping;
 
@@ -59,6 +62,7 @@ pub(crate) struct Server {
     /// Who is watching `/stream`.
     clients: clients::Clients,
     snapshots: snapshot::Maker,
+    trimming: trimming::Trimming,
     /// Becomes true when the process is to stop.
     stop: watch::Receiver<bool>,
 }
@@ -125,7 +129,7 @@ async fn serve(born: Born) -> Result<()> {
         .app
         .as_ref()
         .zip(boot.app_socket)
-        .map(|(app, socket)| Gate::new(socket, app.places));
+        .map(|(app, socket)| Gate::new(socket, app.places()));
     let server = Rc::new(Server {
         limits: boot.config.limits,
         feeds: feeds.collect(),
@@ -136,6 +140,7 @@ async fn serve(born: Born) -> Result<()> {
         held: Rc::clone(&held),
         clients: clients::Clients::default(),
         snapshots: snapshot::Maker::default(),
+        trimming: trimming::Trimming::default(),
         stop,
     });
     for feed in &server.feeds {

@@ -50,7 +50,7 @@ pub(crate) fn as_jpeg<'a>(
     let camera = feed.place.camera();
     let jpegs = || {
         server.feeds.iter().filter_map(|feed| {
-            let made = feed.place.made.filter(|made| made.of == camera)?;
+            let made = feed.place.made().filter(|made| made.of == camera)?;
             (made.kind.fourcc() == FourCc::MJPEG).then_some((made.kind.width(), feed))
         })
     };
@@ -83,12 +83,35 @@ pub(crate) fn formats(server: &Server, feed: &Rc<Feed>) -> Vec<FormatInfo> {
     all
 }
 
+/// Says what an area is in one line, as an app's `areas` is answered.
+pub(crate) fn line(feed: &Feed) -> String {
+    let newest = feed.newest();
+    let shape = feed.shape().map(|(format, _)| format);
+    let known = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+    let side = |of: fn(&Format) -> u32| known(shape.as_ref().map(|format| of(format).into()));
+    let info = newest.frame.as_ref().map(|frame| *frame.info());
+    let fourcc = shape.filter(|format| format.fourcc != FourCc::default());
+    let words = [
+        feed.place.id.to_string(),
+        feed.place.name.clone(),
+        feed.place.origin.name().to_owned(),
+        if newest.state.is_live() { "live" } else { "no-signal" }.to_owned(),
+        known(info.map(|info| info.len)),
+        fourcc.map_or("-".to_owned(), |format| format.fourcc.to_string()),
+        side(|format| format.width),
+        side(|format| format.height),
+        side(|format| format.stride),
+        known(info.map(|info| info.sequence)),
+    ];
+    words.join(" ") + "\n"
+}
+
 /// The whole-size streams that are made of one.
 fn derived<'a>(server: &'a Server, feed: &'a Rc<Feed>) -> impl Iterator<Item = &'a Rc<Feed>> {
     server.feeds.iter().filter(move |derived| {
         derived
             .place
-            .made
+            .made()
             .is_some_and(|made| made.of == feed.place.id && made.kind.width().is_none())
     })
 }

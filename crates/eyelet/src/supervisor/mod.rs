@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::control::{FromChild, ToChild};
 use crate::due;
 use crate::error::{Error, Result};
-use crate::role::{AreaPlace, Made, Role};
+use crate::role::{AreaPlace, Origin, Role};
 use announce::Announcement;
 use child::Child;
 use loads::Loads;
@@ -42,6 +42,16 @@ struct Estate {
     areas: Vec<(AreaPlace, OwnedFd)>,
     listeners: Vec<OwnedFd>,
     app: Option<(std::path::PathBuf, OwnedFd)>,
+    /// The folder of the Python package, where there are programs of the user's.
+    python: Option<std::path::PathBuf>,
+}
+
+impl Estate {
+    /// The sockets of the areas that have this origin, in the order of their ids.
+    fn areas_of(&self, wanted: impl Fn(Origin) -> bool) -> Vec<&OwnedFd> {
+        let areas = self.areas.iter().filter(|(place, _)| wanted(place.origin));
+        areas.map(|(_, socket)| socket).collect()
+    }
 }
 
 /// Runs the program until it is told to stop.
@@ -57,20 +67,19 @@ pub fn run(config: Config) -> Result<()> {
         Some(_) => Some(listeners::listen_for_app(folder.path())?),
         None => None,
     };
-    let estate = Estate { config, _folder: folder, areas, listeners, app };
+    let has_programs = config.app.is_some() || !config.mules.is_empty();
+    let python = has_programs.then(|| folder.install_python()).transpose()?;
+    let estate = Estate { config, _folder: folder, areas, listeners, app, python };
     Supervisor::new(estate, addresses).run(signals)
 }
 
-/// Makes every area's socket: the sources' first, then those of the derived streams, each in its order.
+/// Makes every area's socket.
 fn listen_for_subscribers(config: &Config, folder: &Path) -> Result<Vec<(AreaPlace, OwnedFd)>> {
-    let sources = config.sources.iter().map(|camera| (&camera.name, None));
-    let derived =
-        config.streams.iter().map(|s| (&s.name, Some(Made { of: s.source, kind: s.kind })));
     let mut areas = Vec::new();
-    for (id, (name, made)) in sources.chain(derived).enumerate() {
+    for (id, (name, origin)) in config.areas().into_iter().enumerate() {
         let path = folder.join(format!("{id}-{name}"));
         let socket = eyelet_area::listen(&path, 0o600)?;
-        areas.push((AreaPlace { id, name: name.clone(), path, made }, socket));
+        areas.push((AreaPlace { id, name: name.to_owned(), path, origin }, socket));
     }
     Ok(areas)
 }
@@ -96,13 +105,17 @@ impl Supervisor {
         let config = &estate.config;
         let sources = config.sources.len();
         let captures = (0..sources).map(|area| Role::Capture { area });
-        let encoders = (sources..estate.areas.len()).map(|area| Role::Encode { area });
+        let encoders = (sources..sources + config.streams.len()).map(|area| Role::Encode { area });
+        let keep = (!config.app_areas.is_empty()).then_some(Role::Keep);
+        let mules = (0..config.mules.len()).map(|index| Role::Mule { index });
         let serves = (0..config.serve_processes).map(|index| Role::Serve { index });
         let app = config.app.as_ref().map(|_| Role::App);
         let children = captures
             .chain(encoders)
+            .chain(keep)
             .chain(serves)
             .chain(app)
+            .chain(mules)
             .map(|role| Child::new(role, config.restart))
             .collect();
         let announcement = Announcement::new(&estate, addresses);

@@ -17,6 +17,10 @@ pub(super) struct RuntimeFolder {
 }
 
 const LOCK: &str = "lock";
+/// The folder of the Python package.
+const PYTHON: &str = "python";
+/// The Python package: each file and its text.
+const PACKAGE: [(&str, &str); 0] = [];
 
 impl RuntimeFolder {
     /// Makes `wanted`, or a folder of this process's own where the system keeps such things.
@@ -45,6 +49,17 @@ impl RuntimeFolder {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Puts the Python package there, for the user's programs, and gives the folder to search.
+    pub(super) fn install_python(&self) -> Result<PathBuf> {
+        let folder = self.path.join(PYTHON);
+        let package = folder.join("eyelet");
+        make_folder(&package).map_err(|e| failed(&package, &e))?;
+        for (name, text) in PACKAGE {
+            std::fs::write(package.join(name), text).map_err(|e| failed(&package, &e))?;
+        }
+        Ok(folder)
     }
 }
 
@@ -92,8 +107,9 @@ fn sweep(base: &Path) {
     }
 }
 
-/// Removes the sockets of `folder`, and nothing else.
+/// Removes the sockets of `folder` and the Python package, and nothing else.
 fn clear(folder: &Path) {
+    std::fs::remove_dir_all(folder.join(PYTHON)).ok();
     use std::os::unix::fs::FileTypeExt;
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

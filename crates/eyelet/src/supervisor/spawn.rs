@@ -10,7 +10,9 @@ use rustix::process::Pid;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::role::{AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Role};
+use crate::role::{
+    AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Origin, Role,
+};
 use crate::supervisor::Estate;
 use crate::supervisor::child::Process;
 
@@ -24,6 +26,7 @@ pub(super) fn spawn(role: Role, generation: u32, estate: &Estate) -> Result<Proc
         config: estate.config.clone(),
         areas: estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect(),
         app_socket: estate.app.as_ref().map(|(path, _)| path.clone()),
+        python: estate.python.clone(),
         sockets: sockets.len(),
     };
     let boot = boot_file(&boot).map_err(|e| failed(&e))?;
@@ -50,8 +53,8 @@ pub(super) fn spawn(role: Role, generation: u32, estate: &Estate) -> Result<Proc
     let child = command.spawn().map_err(|e| failed(&e))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| failed(&"it has no process id"))?;
-    // The app role becomes an interpreter, which does not speak on the control line.
-    let control = if role == Role::App { None } else { Some(Control::new(ours)?) };
+    // What becomes a program of the user's does not speak on the control line.
+    let control = if role.is_program() { None } else { Some(Control::new(ours)?) };
     Ok(Process { pid, control })
 }
 
@@ -60,6 +63,10 @@ fn sockets_of(role: Role, estate: &Estate) -> std::io::Result<Vec<OwnedFd>> {
         Role::Capture { area } | Role::Encode { area } => vec![&estate.areas[area].1],
         Role::Serve { .. } => estate.listeners.iter().collect(),
         Role::App => estate.app.iter().map(|(_, socket)| socket).collect(),
+        Role::Keep => estate.areas_of(|origin| matches!(origin, Origin::App { .. })),
+        Role::Mule { index } => {
+            estate.areas_of(|origin| matches!(origin, Origin::Mule { mule } if mule == index))
+        }
     };
     shared.into_iter().map(|socket| socket.as_fd().try_clone_to_owned()).collect()
 }

@@ -13,4 +13,5 @@ mod track;
 mod websocket;
 
 pub(crate) use multipart::{Wanted as WantedPictures, run as run_multipart};
-pub(crate) use websocket::{Wanted as WantedFrames, run as run_websocket};
+pub(crate) use pace::Pace;
+pub(crate) use websocket::{Following, Wanted as WantedFrames, run as run_websocket};

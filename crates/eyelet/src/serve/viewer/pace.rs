@@ -10,7 +10,7 @@ use crate::serve::Newest;
 
 /// What a viewer has got of one stream.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// The least time from frame to frame that it wants.
     least: Option<Duration>,
     /// When the next frame may begin, where it wants fewer.
@@ -23,7 +23,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Begins with nothing; a viewer gets at most one frame in `least`.
-    pub(super) fn new(least: Option<Duration>) -> Self {
+    pub(crate) fn new(least: Option<Duration>) -> Self {
         Self { least, ..Self::default() }
     }
 
@@ -31,7 +31,7 @@ impl Pace {
     ///
     /// Nobody is woken for a rate: a frame is taken when it is the one nearest to its moment. So a viewer gets the rate it
     /// asked for in the mean, from any rate of the source, and each frame fresh.
-    pub(super) fn due<'a>(&self, newest: &'a Newest, now: Instant) -> Option<&'a Arc<Frame>> {
+    pub(crate) fn due<'a>(&self, newest: &'a Newest, now: Instant) -> Option<&'a Arc<Frame>> {
         let frame = newest.frame.as_ref()?;
         if frame.info().sequence <= self.last_sequence {
             return None;
@@ -46,16 +46,24 @@ impl Pace {
     }
 
     /// Notes that the newest frame is begun and gives how many the viewer did not get since the last one.
-    pub(super) fn begin(&mut self, newest: &Newest, now: Instant) -> u64 {
+    pub(crate) fn begin(&mut self, newest: &Newest, now: Instant) -> u64 {
         let sequence = newest.frame.as_ref().map_or(0, |frame| frame.info().sequence);
-        let dropped = self.dropped(sequence, newest.published);
-        self.last_sequence = sequence;
-        self.last_published = Some(newest.published);
         self.next_at = self.least.map(|least| {
             // Over time: the next moment counts from the last one unless that is long gone.
             let on_time = self.next_at.map(|at| at + least).filter(|at| *at + least > now);
             on_time.unwrap_or(now + least)
         });
+        self.had(sequence, newest.published)
+    }
+
+    /// Notes that the viewer has had a frame, at whatever moment, and gives how many it did not get since the last one.
+    pub(crate) fn had(&mut self, sequence: u64, published: u64) -> u64 {
+        if sequence <= self.last_sequence {
+            return 0;
+        }
+        let dropped = self.dropped(sequence, published);
+        self.last_sequence = sequence;
+        self.last_published = Some(published);
         dropped
     }
 

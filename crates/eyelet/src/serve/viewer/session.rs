@@ -9,6 +9,7 @@ use eyelet_wire::v1::{
     StreamState,
 };
 
+use crate::role::Origin;
 use crate::serve::link::Link;
 use crate::serve::{Server, Watching, streams};
 
@@ -140,7 +141,7 @@ pub(super) fn refuse(link: &mut Link, code: ErrorCode, message: &str) {
 ///
 /// Only cameras are asked what they are: looking at a derived stream would make its encoder work.
 pub(super) async fn greet(server: &Server, link: &mut Link) {
-    let cameras = server.feeds.iter().filter(|feed| feed.place.made.is_none());
+    let cameras = server.feeds.iter().filter(|feed| feed.place.origin.is_shown_first());
     let mut watching: Vec<Watching> = cameras.map(|feed| feed.watch()).collect();
     let deadline = tokio::time::Instant::now() + HELLO_PATIENCE;
     let mut lost = Vec::new();
@@ -153,7 +154,9 @@ pub(super) async fn greet(server: &Server, link: &mut Link) {
             lost.push(ServerMessage::State { stream, state, why });
         }
     }
-    let streams = server.feeds.iter().map(|feed| {
+    let streams = server.feeds.iter();
+    let streams = streams.filter(|feed| !matches!(feed.place.origin, Origin::App { .. }));
+    let streams = streams.map(|feed| {
         let camera = feed.place.camera();
         let is_live =
             watching.iter().any(|w| w.feed().place.id == camera && w.newest().frame.is_some());

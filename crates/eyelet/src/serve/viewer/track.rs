@@ -22,19 +22,22 @@ pub(super) struct Track {
     /// Its place in the feed; none while it pauses.
     joined: Option<Joined>,
     pace: Pace,
+    /// What the messages are; that of `eyelet.v1` and of the page that knows no protocol is binary.
+    opcode: Opcode,
     /// What `eyelet.v1` says about it; none for bare frames.
     told: Option<Box<Told>>,
 }
 
 impl Track {
     /// A stream of bare frames.
-    pub(super) fn bare(feed: Rc<Feed>, least: Option<Duration>) -> Self {
-        Self { feed, joined: None, pace: Pace::new(least), told: None }
+    pub(super) fn bare(feed: Rc<Feed>, least: Option<Duration>, opcode: Opcode) -> Self {
+        Self { feed, joined: None, pace: Pace::new(least), opcode, told: None }
     }
 
     /// A stream of frames with headers.
     pub(super) fn told(feed: Rc<Feed>, least: Option<Duration>, told: Told) -> Self {
-        Self { feed, joined: None, pace: Pace::new(least), told: Some(Box::new(told)) }
+        let told = Some(Box::new(told));
+        Self { feed, joined: None, pace: Pace::new(least), opcode: Opcode::Binary, told }
     }
 
     /// What is said about it.
@@ -98,12 +101,16 @@ impl Track {
         match &mut self.told {
             Some(told) => {
                 let header = told.header(&info, dropped, MonotonicNs::now());
-                link.send_frame(Opcode::Binary, &header, frame.clone(), 0..info.len);
+                link.send_frame(self.opcode, &header, frame.clone(), 0..info.len);
             }
-            None => match joined.wrapped(frame, Envelope::WebSocket) {
-                Some(wrapped) => link.send_wrapped(wrapped),
-                None => link.send_frame(Opcode::Binary, &[], frame.clone(), 0..info.len),
-            },
+            None => {
+                let is_binary = self.opcode == Opcode::Binary;
+                let wrapped = is_binary.then(|| joined.wrapped(frame, Envelope::WebSocket));
+                match wrapped.flatten() {
+                    Some(wrapped) => link.send_wrapped(wrapped),
+                    None => link.send_frame(self.opcode, &[], frame.clone(), 0..info.len),
+                }
+            }
         }
         Turn::Spoke
     }

@@ -11,9 +11,10 @@ use eyelet_area::MonotonicNs;
 use eyelet_wire::v1::{
     ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_LEN, SUBPROTOCOL, ServerMessage, Start,
 };
-use eyelet_wire::websocket::Message;
+use eyelet_wire::websocket::{Message, Opcode};
 use tokio::net::TcpStream;
 
+use crate::serve::inbox::Inbox;
 use crate::serve::link::{Heard, Link};
 use crate::serve::tcp::Room;
 use crate::serve::websocket::Upgrade;
@@ -50,22 +51,66 @@ pub(crate) async fn run(
     if is_v1 {
         session::greet(&server, &mut link).await;
     }
-    let viewer = Rc::new_cyclic(|me: &Weak<Viewer>| {
-        let state = State {
-            link,
-            room: Room::default(),
-            tracks: Vec::new(),
-            turn: 0,
-            is_v1,
-            last_config_id: 0,
-            waking: Waking::default(),
-        };
-        Viewer { server: Rc::clone(&server), me: me.clone(), state: RefCell::new(state) }
-    });
+    let says = if is_v1 { Says::V1 } else { Says::Nothing };
+    let viewer = Viewer::new(&server, link, says);
     if !is_v1 {
-        viewer.add(Track::bare(wanted.feed, wanted.least));
+        viewer.add(Track::bare(wanted.feed, wanted.least, Opcode::Binary));
     }
-    task::run(&server, |cx| viewer.poll(cx), || viewer.stop()).await;
+    task::run(&server, |cx| viewer.poll(cx), || viewer.close(1001, "the server is stopping")).await;
+}
+
+/// A client whose app has said that it is to get each newest frame: a viewer until it leaves, or the app wants it back.
+pub(crate) struct Following(Rc<Viewer>);
+
+impl Following {
+    /// Makes a viewer of a client that has a WebSocket already; its messages go on waiting for the app.
+    pub(crate) fn start(
+        server: &Rc<Server>,
+        link: Link,
+        inbox: Inbox,
+        wanted: Wanted,
+        opcode: Opcode,
+    ) -> Self {
+        let viewer = Viewer::new(server, link, Says::ToApp(inbox));
+        viewer.add(Track::bare(wanted.feed, wanted.least, opcode));
+        Self(viewer)
+    }
+
+    /// Sends frames; ready when the client has left.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll(cx)
+    }
+
+    /// Sends no more frames and begins to close the connection.
+    pub(crate) fn close(&self, code: u16, reason: &str) {
+        self.0.close(code, reason);
+    }
+
+    /// Gives the client back. What is being sent is still to be finished.
+    pub(crate) fn into_parts(self) -> Option<(Link, Inbox)> {
+        // Others hold it only while they offer it something.
+        let state = Rc::into_inner(self.0)?.state.into_inner();
+        match state.says {
+            Says::ToApp(inbox) => Some((state.link, inbox)),
+            Says::V1 | Says::Nothing => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Following").finish_non_exhaustive()
+    }
+}
+
+/// What a viewer's messages mean.
+enum Says {
+    /// Nothing: they are thrown away.
+    Nothing,
+    /// They are those of `eyelet.v1`.
+    V1,
+    /// They wait for the app.
+    ToApp(Inbox),
 }
 
 struct Viewer {
@@ -80,7 +125,7 @@ struct State {
     tracks: Vec<Track>,
     /// Which track had the last turn.
     turn: usize,
-    is_v1: bool,
+    says: Says,
     last_config_id: u8,
     waking: Waking,
 }
@@ -110,30 +155,54 @@ impl Outlet for Viewer {
 }
 
 impl Viewer {
+    fn new(server: &Rc<Server>, link: Link, says: Says) -> Rc<Self> {
+        Rc::new_cyclic(|me: &Weak<Viewer>| {
+            let state = State {
+                link,
+                room: Room::default(),
+                tracks: Vec::new(),
+                turn: 0,
+                says,
+                last_config_id: 0,
+                waking: Waking::default(),
+            };
+            Viewer { server: Rc::clone(server), me: me.clone(), state: RefCell::new(state) }
+        })
+    }
+
     fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let state = &mut *self.state.borrow_mut();
         state.waking.note(cx);
         loop {
             state.send_due(&self.server)?;
             match ready!(state.link.poll(cx))? {
-                Heard::Message(message) => self.hear(state, &message),
+                Heard::Message(message) => self.hear(state, message),
                 Heard::Sent | Heard::Idle => {}
                 Heard::Closed => return Poll::Ready(Ok(())),
             }
         }
     }
 
-    fn stop(&self) {
+    fn close(&self, code: u16, reason: &str) {
         let state = &mut *self.state.borrow_mut();
         state.tracks.clear();
-        state.link.close(1001, "the server is stopping");
+        state.link.close(code, reason);
     }
 
-    /// Obeys a message; in bare mode they are thrown away.
-    fn hear(&self, state: &mut State, message: &Message) {
-        if !state.is_v1 {
-            return;
+    fn hear(&self, state: &mut State, message: Message) {
+        match &mut state.says {
+            Says::Nothing => {}
+            Says::ToApp(inbox) => {
+                if !inbox.push(message) {
+                    state.link.close_too_many_messages();
+                }
+            }
+            Says::V1 => self.obey(state, &message),
         }
+    }
+
+    /// Obeys a message of `eyelet.v1`.
+    fn obey(&self, state: &mut State, message: &Message) {
         let Message::Text(text) = message else {
             return state.link.close(1003, "only text messages are understood here");
         };

@@ -1,0 +1,97 @@
+//! The keep role: holds the application areas, and applies what apps, mules and others ask of them, in order.
+
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use eyelet_area::{Keep, Owner};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use crate::control::{Control, FromChild, KeepReport, KeptArea, Report, ToChild};
+use crate::error::{Error, Result};
+use crate::role::{Born, Origin};
+
+/// Holds the areas until the supervisor ends it.
+///
+/// # Errors
+/// When an area or the control line fails: the supervisor starts the role again, and the areas begin anew.
+pub fn run(born: Born) -> Result<()> {
+    let Born { boot, control, sockets } = born;
+    let failed = |e: std::io::Error| Error::failed(format!("failed to hear signals: {e}"));
+    let (stop, stopped_by) = UnixStream::pair().map_err(failed)?;
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, stopped_by)
+        .map_err(failed)?;
+    let mut kept = Vec::new();
+    let places = boot.areas.iter().filter_map(|place| match place.origin {
+        Origin::App { len } => Some((place, len)),
+        _ => None,
+    });
+    for ((place, len), socket) in places.zip(sockets) {
+        if boot.generation > 0 {
+            log::warn!("area={} begins anew, all zeroes: what kept it has ended", place.name);
+        }
+        let keep = Keep::new(Owner::new(socket, boot.generation)?, len)?;
+        kept.push(Kept { id: place.id, name: place.name.clone(), keep, requests: 0 });
+    }
+    let mut role = KeepRole { kept, control, stop };
+    while role.turn()? {}
+    Ok(())
+}
+
+#[derive(Debug)]
+struct KeepRole {
+    kept: Vec<Kept>,
+    control: Control,
+    /// Readable when the process is to end.
+    stop: UnixStream,
+}
+
+#[derive(Debug)]
+struct Kept {
+    id: usize,
+    name: String,
+    keep: Keep,
+    requests: u64,
+}
+
+impl KeepRole {
+    /// Waits for something to happen and deals with it; false when the process is to end.
+    fn turn(&mut self) -> Result<bool> {
+        let mut fds = vec![
+            PollFd::new(&self.stop, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
+        ];
+        fds.extend(self.kept.iter().map(|kept| PollFd::new(&kept.keep, PollFlags::IN)));
+        match poll(&mut fds, None) {
+            Ok(_) if !fds[0].revents().is_empty() => return Ok(false),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(Error::failed(format!("failed to wait for requests: {e}"))),
+        }
+        let is_ready: Vec<bool> = fds[2..].iter().map(|fd| !fd.revents().is_empty()).collect();
+        for (kept, _) in self.kept.iter_mut().zip(is_ready).filter(|(_, is_ready)| *is_ready) {
+            let turn = kept.keep.turn()?;
+            kept.requests += turn.applied;
+            for refused in turn.refused {
+                log::warn!("area={} subscriber refused: {refused}", kept.name);
+            }
+        }
+        self.answer()?;
+        Ok(true)
+    }
+
+    fn answer(&mut self) -> Result<()> {
+        while let Some(message) = self.control.try_receive()? {
+            if let ToChild::Report { ask } = message {
+                let areas = self.kept.iter().map(|kept| KeptArea {
+                    id: kept.id,
+                    sequence: kept.keep.sequence(),
+                    requests: kept.requests,
+                    subscribers: kept.keep.subscribers(),
+                });
+                let report = Report::Keep(KeepReport { areas: areas.collect() });
+                self.control.send(&FromChild::Report { ask, report });
+            }
+        }
+        Ok(())
+    }
+}
