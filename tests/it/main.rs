@@ -8,6 +8,7 @@ mod encode;
 mod frames;
 mod http;
 mod pictures;
+mod plugins;
 mod random_kills;
 mod roles;
 mod slow;

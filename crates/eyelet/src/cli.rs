@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cmd::{devices, snapshot, watch};
+use crate::cmd::{devices, plugins, snapshot, watch};
 use crate::config::{
     App, AppArea, Camera, Config, Host, Limits, Listen, Mule, Restart, SourceSpec, app_area, stream,
 };
 use crate::error::{Error, Result};
+use crate::plugin::{self, Kind, Plugin};
 
 /// One camera, one copy, any number of viewers.
 #[derive(Debug, Parser)]
@@ -35,6 +36,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// List the cameras of this machine, and why other video devices are none.
     Devices(devices::Args),
+    /// List the plugins that can be found, or build and install one.
+    Plugins(plugins::Args),
     /// Save one picture from a running Eyelet as a PNG file.
     Snapshot(snapshot::Args),
     /// Watch a running Eyelet without a browser: count frames, rate, latency, gaps and torn pictures.
@@ -105,9 +108,12 @@ pub struct RunArgs {
     /// The old word for --source v4l2:DEVICE.
     #[arg(long, value_name = "DEVICE", hide = true)]
     v4l_capture: Option<String>,
-    /// The old program needed `--plugin capture`; capture is built in.
-    #[arg(long = "plugin", alias = "plugins", value_name = "NAME", hide = true)]
+    /// Start a plugin: the program eyelet-NAME, as the source, mule or app that it is. `eyelet plugins` lists them.
+    #[arg(long = "plugin", alias = "plugins", value_name = "NAME")]
     plugins: Vec<String>,
+    /// Build and install a plugin instead of running; as `eyelet plugins --build`.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub build_plugin: Option<PathBuf>,
     /// The old word for --area: a number of pages, or size=BYTES.
     #[arg(long = "sharedarea", short = 'A', value_name = "PAGES", hide = true)]
     old_areas: Vec<String>,
@@ -133,22 +139,25 @@ impl RunArgs {
         self,
         default_source: impl FnOnce() -> Result<SourceSpec>,
     ) -> Result<Config> {
-        self.check_old_words()?;
+        let plugins = self.find_plugins()?;
         let mut sources =
             self.sources.iter().map(|text| camera(text)).collect::<Result<Vec<_>>>()?;
         if let Some(device) = &self.v4l_capture {
             sources.push(Camera { name: String::new(), source: device.parse()? });
         }
+        for plugin in plugins.iter().filter(|p| p.description.kind == Some(Kind::Source)) {
+            sources.push(plugin_source(plugin)?);
+        }
         if sources.is_empty() {
             sources.push(Camera { name: String::new(), source: default_source()? });
         }
         name_the_nameless(&mut sources);
-        let mules = self.own_mules()?;
+        let mules = self.all_mules(&plugins)?;
         let app_areas = self.all_app_areas()?;
         let cameras: Vec<&str> = sources.iter().map(|camera| camera.name.as_str()).collect();
         let shown: Vec<&str> = mules.iter().filter_map(|mule| mule.area.as_deref()).collect();
         let streams = stream::derive(self.streams.clone(), &cameras, &shown)?;
-        let app = self.app()?;
+        let app = self.app(&plugins)?;
         // As in the old commands: without an app, --processes means the serving ones.
         let old_meaning = self.processes.filter(|_| app.is_none());
         let mut limits = Limits::default();
@@ -173,29 +182,24 @@ impl RunArgs {
         Ok(config)
     }
 
-    fn check_old_words(&self) -> Result<()> {
-        for plugin in self.plugins.iter().flat_map(|list| list.split(',')) {
-            if !matches!(plugin, "capture" | "psgi" | "http" | "coroae") {
-                return Err(Error::usage(format!(
-                    "there is no plugin `{plugin}`: `capture`, `psgi` and `http` are built in"
-                )));
-            }
-        }
-        Ok(())
+    /// The plugins that were named; those of the old program that are built in need none.
+    fn find_plugins(&self) -> Result<Vec<Plugin>> {
+        let names = self.plugins.iter().flat_map(|list| list.split(','));
+        names.filter(|name| !plugin::BUILT_IN.contains(name)).map(plugin::find).collect()
     }
 
-    /// The programs; what capture needed once is none.
-    fn own_mules(&self) -> Result<Vec<Mule>> {
-        let programs = self.mules.iter().filter(|mule| *mule != CAPTURE_LOOP);
-        let mule = |text: &String| {
-            if text.ends_with("()") {
-                return Err(Error::usage(format!(
-                    "`{text}` is no function of a plugin: there is `{CAPTURE_LOOP}`"
-                )));
-            }
-            text.parse()
-        };
-        programs.map(mule).collect()
+    /// The programs beside the streams: the user's own, and those of plugins.
+    fn all_mules(&self, plugins: &[Plugin]) -> Result<Vec<Mule>> {
+        let own = self.mules.iter().filter(|mule| *mule != CAPTURE_LOOP).map(|text| {
+            let Some(function) = text.strip_suffix("()") else { return text.parse() };
+            let plugin = plugin::with_function(function, plugins)?;
+            Ok(Mule { area: None, command: plugin.command(&[function]) })
+        });
+        let plugins = plugins.iter().filter(|plugin| plugin.description.kind == Some(Kind::Mule));
+        let plugins = plugins.map(|plugin| {
+            Ok(Mule { area: plugin.description.area.clone(), command: plugin.command(&[]) })
+        });
+        own.chain(plugins).collect()
     }
 
     fn all_app_areas(&self) -> Result<Vec<AppArea>> {
@@ -207,7 +211,8 @@ impl RunArgs {
         self.app_areas.iter().cloned().map(Ok).chain(old).collect()
     }
 
-    fn app(&self) -> Result<Option<App>> {
+    fn app(&self, plugins: &[Plugin]) -> Result<Option<App>> {
+        let mut hosts = plugins.iter().filter(|p| p.description.kind == Some(Kind::App));
         let words = |command: &String| {
             shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| {
                 Error::usage(format!("`{command}` names no command that could be read"))
@@ -224,9 +229,17 @@ impl RunArgs {
             Host::Program(words(command)?)
         } else if let Some(command) = &self.script {
             Host::Script(words(command)?)
+        } else if let Some(plugin) = hosts.next() {
+            Host::Program(plugin.command(&[]))
         } else {
             return Ok(None);
         };
+        if let Some(other) = hosts.next() {
+            return Err(Error::usage(format!(
+                "`--plugin {}` is a second app: there can be one",
+                other.name
+            )));
+        }
         let (processes, coroutines) = (self.processes.unwrap_or(1), self.coroutines.unwrap_or(1));
         let reload_on_change = self.reload_on_change;
         Ok(Some(App { host, processes, coroutines, reload_on_change }))
@@ -240,6 +253,16 @@ fn camera(text: &str) -> Result<Camera> {
         _ => ("", text),
     };
     Ok(Camera { name: name.to_owned(), source: source.parse()? })
+}
+
+/// A plugin that writes pictures is a command that does, and its name is the camera's.
+fn plugin_source(plugin: &Plugin) -> Result<Camera> {
+    let command = plugin.command(&[]);
+    let words = shlex::try_join(command.iter().map(String::as_str));
+    let words = words.map_err(|e| Error::usage(format!("plugin `{}`: {e}", plugin.name)))?;
+    let options = &plugin.description.options;
+    let options = if options.is_empty() { String::new() } else { format!("?{options}") };
+    Ok(Camera { name: plugin.name.clone(), source: format!("exec:{words}{options}").parse()? })
 }
 
 /// One camera is `camera`; several are `camera0`, `camera1`, … by their area's id.
@@ -263,7 +286,7 @@ pub fn mistake(error: &clap::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::source::Kind;
+    use crate::config::source::Kind as SourceKind;
 
     fn config(words: &[&str]) -> Result<Config> {
         let words = std::iter::once(&"eyelet").chain(words);
@@ -287,7 +310,10 @@ mod tests {
         let with_app =
             [&words[..], &["--psgi", script, "--mule=captureloop()", "--processes", "10"]].concat();
         let config = super::tests::config(&with_app).unwrap();
-        assert_eq!(config.sources[0].source.kind, Kind::V4l2 { device: "/dev/video0".into() });
+        assert_eq!(
+            config.sources[0].source.kind,
+            SourceKind::V4l2 { device: "/dev/video0".into() }
+        );
         assert_eq!(config.listen, [Listen::Everywhere(9090)]);
         assert_eq!((config.app.unwrap().places(), config.serve_processes), (10, 1));
         let without_app = [&words[..], &["--processes", "4"]].concat();
@@ -313,7 +339,7 @@ mod tests {
     fn mistakes_are_usage_errors_that_say_what_to_do() {
         for (words, needle) in [
             (&["--plugin", "python"][..], "no plugin `python`"),
-            (&["--mule", "nosuch()"], "there is `captureloop()`"),
+            (&["--mule", "nosuch()"], "there is captureloop()"),
             (&["--source", "a=test:", "--source", "a=test:"], "two cameras are called `a`"),
             (&["--source", "a b=test:"], "no camera name"),
             (&["--psgi", "/nonexistent.pl"], "failed to read the app"),

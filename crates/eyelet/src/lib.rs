@@ -19,6 +19,7 @@ pub mod keep;
 pub mod log;
 pub mod mule;
 pub mod picture;
+pub mod plugin;
 mod program;
 pub mod role;
 pub mod serve;

@@ -42,6 +42,7 @@ fn obey(cli: Cli) -> Result<()> {
     match cli.command {
         None => cmd::run::run(*cli.run),
         Some(Command::Run(args)) => cmd::run::run(*args),
+        Some(Command::Plugins(args)) => cmd::plugins::run(&args),
         Some(Command::Devices(args)) => cmd::devices::run(&args),
         Some(Command::Snapshot(args)) => cmd::snapshot::run(&args),
         Some(Command::Watch(args)) => cmd::watch::run(args),

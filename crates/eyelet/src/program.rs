@@ -95,6 +95,11 @@ impl<'a> Program<'a> {
         format!("/proc/self/fd/{TEXT_FD}")
     }
 
+    /// Sets a variable of its environment.
+    pub(crate) fn env(&mut self, name: &str, value: &str) {
+        self.command.env(name, value);
+    }
+
     /// Adds arguments.
     pub(crate) fn args<S: AsRef<std::ffi::OsStr>>(&mut self, args: impl IntoIterator<Item = S>) {
         self.command.args(args);

@@ -43,7 +43,8 @@ pub fn run(mut born: Born) -> Result<()> {
             program.args(app.reload_on_change.then_some("--reload-on-change"));
             program.args([name]);
         }
-        Host::Program(_) | Host::Script(_) => {}
+        Host::Program(_) => program.env("EYELET_PLACES", &app.places().to_string()),
+        Host::Script(_) => {}
     }
     Err(program.become_it())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use eyelet_v4l2::list::{Node, State};
 
 use crate::cli::RunArgs;
+use crate::cmd::plugins;
 use crate::error::Result;
 use crate::{log, supervisor};
 
@@ -14,6 +15,9 @@ use crate::{log, supervisor};
 /// Wrong options, a port that cannot be had, a source that can never work.
 pub fn run(args: RunArgs) -> Result<()> {
     log::start("supervisor");
+    if let Some(from) = &args.build_plugin {
+        return plugins::install(from);
+    }
     supervisor::run(args.into_config(default_source)?)
 }
 
