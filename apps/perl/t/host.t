@@ -14,7 +14,7 @@ my $loaded = "$$ $0";
 my $app = sub {
     my $env = shift;
     if ($env->{PATH_INFO} eq '/wait') { uwsgi::sharedarea_wait(0) }
-    if ($env->{PATH_INFO} eq '/exit') { exit 3 }
+    if ($env->{PATH_INFO} eq '/kill') { kill KILL => $$ }
     if ($env->{PATH_INFO} eq '/spawn') { return [200, [], [`ls -l /proc/self/fd`]] }
     return [200, ['X-Pid' => $$], [join "\n", __FILE__, $loaded, rand, join ',', grep { /^LISTEN/ } keys %ENV]];
 }
@@ -30,7 +30,7 @@ sub occupy {
 sub page { return split /\n/, ($_[0]->request('/')->response)[1], -1 }
 
 subtest 'one worker beyond the places' => sub {
-    my $server = FakeServer->start($app, places => 3);
+    my $server = FakeServer->start($app, processes => 3);
     my @links = map { occupy($server) } 1 .. 4;
     is(scalar $server->workers, 4, 'and no more');
     my $late = $server->request('/');
@@ -41,10 +41,10 @@ subtest 'one worker beyond the places' => sub {
 };
 
 subtest 'loaded once, by its absolute path' => sub {
-    my $server = FakeServer->start($app, places => 2, file => 'app.pl', run => sub { chdir $_[0]{dir} });
+    my $server = FakeServer->start($app, processes => 2, file => 'app.pl', run => sub { chdir $_[0]{dir} });
     my @first = page($server);
     is($first[0], $server->{script}, '__FILE__');
-    is($first[1], "$server->{pid} $server->{script}", 'in the parent, with $0');
+    is($first[1], join(' ', $server->crews, $server->{script}), 'in the crew, with $0');
     is($first[3], '', 'the socket is not in the environment');
     my @links = map { occupy($server) } 1 .. 2;
     my @second = page($server);
@@ -68,7 +68,7 @@ subtest 'from a descriptor' => sub {
 };
 
 subtest 'workers that die are replaced' => sub {
-    my $server = FakeServer->start($app, places => 1);
+    my $server = FakeServer->start($app, processes => 1);
     my @links = map { occupy($server) } 1 .. 2;
     my @killed = $server->workers;
     kill KILL => @killed;
@@ -80,15 +80,15 @@ subtest 'workers that die are replaced' => sub {
     my %is_killed = map { $_ => 1 } @killed;
     is(scalar(grep { !$is_killed{$_} } $server->workers), 2, 'two others');
     $_->hang_up for @links;
-    is($server->request('/exit')->verb, undef, 'an app that exits');
-    like($server->log_line, qr/status 3\z/, 'log');
+    is($server->request('/kill')->verb, undef, 'an app that kills itself');
+    like($server->log_line, qr/signal 9, status 0\z/, 'log');
     ok((page($server))[0], 'and goes on');
     is_deeply([$server->stop], [], 'quietly');
 };
 
 subtest 'ends when told' => sub {
     for my $signal (qw(TERM INT)) {
-        my $server = FakeServer->start($app, places => 3);
+        my $server = FakeServer->start($app, processes => 3);
         my $link = occupy($server);
         kill $signal => $server->{pid};
         is($link->verb, undef, "$signal: the request is cut");
@@ -98,7 +98,7 @@ subtest 'ends when told' => sub {
 };
 
 subtest 'workers end with the parent' => sub {
-    my $server = FakeServer->start($app, places => 3);
+    my $server = FakeServer->start($app, processes => 3);
     my $link = occupy($server);
     kill KILL => $server->{pid};
     is($link->verb, undef, 'the busy one');
@@ -128,9 +128,12 @@ subtest 'what cannot be loaded' => sub {
 };
 
 subtest 'wrong calls' => sub {
-    for my $args ([], ['app.pl'], ['--places', 0, 'app.pl'], ['--places', 1], ['--places', 1, 'app.pl', 'more']) {
+    for my $args (
+        [], ['--processes', 0, 'app.pl'], ['--processes', 1], ['--processes', 1, 'app.pl', 'more'],
+        ['--coroutines', 'many', 'app.pl'], ['--places', 1, 'app.pl'], ['--drain'],
+    ) {
         my $server = FakeServer->start($app, args => $args);
-        like($server->log_line, qr/\Aeyelet-psgi: it takes --places N SCRIPT/, "@$args");
+        like($server->log_line, qr/\Aeyelet-psgi: it takes \[--processes P\] /, "@$args");
         is($server->wait_status >> 8, 2, 'status');
     }
     my %run = (

@@ -50,6 +50,13 @@ my %page = (
     'two-headers' => sub { [302, [Location => "/\r\nSet-Cookie: a=b"], []] },
     'bad-name' => sub { [200, ["A\r\nB" => 'c'], []] },
     'wide' => sub { [200, $text, ["\x{263a}"]] },
+    'wide-write' => sub { sub { my $writer = $_[0]->([200, $text]); $writer->write('part'); $writer->write("\x{263a}") } },
+    'wide-line' => sub { [200, $text, Counted->new("\x{263a}")] },
+    'exit' => sub { exit 3 },
+    'exit-caught' => sub { eval { exit }; [200, $text, ['went on']] },
+    'exit-late' => sub { sub { my $writer = $_[0]->([200, $text]); eval { exit 1 }; $writer->write('went on') } },
+    'harakiri' => sub { $_[0]{'psgix.harakiri.commit'} = 1; [200, $text, [$$]] },
+    'spawn' => sub { my $pid = fork // die; $pid or exit 7; waitpid $pid, 0; [200, $text, [$? >> 8]] },
     'latin' => sub { my $word = "caf\xe9"; utf8::upgrade($word); [200, $text, [$word]] },
 );
 my $app = sub { my $env = shift; my ($name) = $env->{PATH_INFO} =~ m{\A/(.*)}s; $page{$name}->($env) }
@@ -101,7 +108,8 @@ subtest 'failures before the head' => sub {
     my %why = (
         die => 'no such luck', 'die-object' => 'HASH', silent => 'without an answer', 'no-response' => 'no array',
         'no-body' => 'wrong number', 'no-file' => 'was its file opened', 'bad-status' => 'three digits',
-        'odd-headers' => 'pairs', 'two-headers' => 'Location has a control character', 'bad-name' => 'wrong name',
+        'odd-headers' => 'pairs', 'two-headers' => 'Location has a control character', 'bad-name' => 'wrong name', wide => 'encode it first',
+        exit => 'exit\(3\) was called', 'exit-caught' => 'exit\(0\) was called',
     );
     my $sorry = ["HTTP/1.1 500 -\r\nContent-Type: text/plain\r\n\r\n", "Internal Server Error\n", 1];
     for my $name (sort keys %why) {
@@ -116,7 +124,10 @@ subtest 'failures after the head' => sub {
     is_deeply(get('/die-body'), [$ok_head, 'part', ''], 'a body that breaks');
     is($server->log_line, 'closed', 'is closed');
     is($server->log_line, 'eyelet-psgi: GET /die-body failed: the disk is broken', 'log');
-    is_deeply(get('/wide'), [$ok_head, '', ''], 'a character that is no byte');
+    is_deeply(get('/wide-write'), [$ok_head, 'part', ''], 'a character that is no byte');
+    like($server->log_line, qr/encode it first at \S+app\.pl line/, 'log');
+    is_deeply(get('/wide-line'), [$ok_head, '', ''], 'or in a handle');
+    is($server->log_line, 'closed', 'which is closed');
     like($server->log_line, qr/encode it first/, 'log');
     is_deeply(get('/after-close'), [$ok_head, '', 1], 'a write after the close');
     like($server->log_line, qr/the request was ended before at .*app\.pl line \d+\.\z/, 'log names the place');
@@ -126,6 +137,17 @@ subtest 'failures after the head' => sub {
     $link->answer('err bad-state the request was answered already');
     ok(!$link->verb, 'ends the request');
     like($server->log_line, qr/bad-state: the request was answered already/, 'log');
+};
+
+subtest 'exit' => sub {
+    my @links = map { $server->request('/exit-late') } 1, 2;
+    for my $link (@links) {
+        is_deeply([$link->response], [$ok_head, '', ''], 'after the head: no end');
+        like($server->log_line, qr/failed: .*exit\(1\) was called/, 'log');
+    }
+    is(get('/spawn')->[1], 7, 'a child of the app exits as ever');
+    my ($pid) = get('/harakiri')->[1];
+    isnt(get('/harakiri')->[1], $pid, 'who asks for it is replaced, without a word');
 };
 
 subtest 'a head that the server refuses' => sub {

@@ -55,7 +55,7 @@ my %page = (
     },
     stubborn => sub { for (1 .. 3) { eval { uwsgi::sharedarea_wait(0) } } die "my own: $@" },
     buggy => sub { eval { uwsgi::sharedarea_wait(0) }; die "another fault\n" },
-    missing => sub { uwsgi::sharedarea_read(0, 0) },
+    missing => sub { uwsgi::sharedarea_update(0) },
     early => sub { [200, [], [$early]] },
 );
 my $app = sub {
@@ -118,7 +118,7 @@ subtest 'errors name the line in the app' => sub {
     expect($link, ['send 1 1', 'x'], 'err bad-state there is no WebSocket');
     my (undef, $body) = $link->response;
     my $at = qr/at \Q$server->{script}\E line 29\.\n/;
-    like($body, qr/\Aunable to wait for sharedarea: timeout: no newer frame came in time $at /, 'timeout');
+    like($body, qr/\Aunable to wait for sharedarea 0: timeout: no newer frame came in time $at /, 'timeout');
     like($body, qr/unable to send websocket message: bad-state: there is no WebSocket $at\z/, 'state');
 };
 
@@ -136,7 +136,7 @@ subtest 'nothing wrong is sent' => sub {
     like($head, qr/\AHTTP\/1\.1 200 /, 'head is the first verb');
     my @caught = split /\|/, $body;
     like(shift @caught, qr/$_.* at \Q$server->{script}\E line/, $_)
-        for 'no token', 'no number', 'no number', 'no number', 'too-large', 'beyond 255';
+        for 'no token', 'neither a number nor a name', 'neither a number nor a name', 'no number', 'too-large', 'beyond 255';
 };
 
 subtest 'after the end' => sub {
@@ -151,7 +151,7 @@ subtest 'after the end' => sub {
 
 subtest 'what is not there' => sub {
     like(($server->request('/missing')->response)[0], qr/ 500 /, 'a call that is not offered fails');
-    like($server->log_line, qr/Undefined subroutine &uwsgi::sharedarea_read/, 'log');
+    like($server->log_line, qr/Undefined subroutine &uwsgi::sharedarea_update/, 'log');
     like(($server->request('/early')->response)[1], qr/there is no request at \S+app\.pl line 4/, 'a call while loading');
 };
 

@@ -24,15 +24,14 @@ sub import {
     alarm DEADLINE_S;
 }
 
-# Starts the host with a script's text. Options: `places`; `file`, a path to give instead of the script's; `run`, a
-# code reference that the child calls before it becomes the host; `args`, the whole command line after the host.
+# Starts the host with a script's text. Options: `processes`, `coroutines`, `drain`, and `reload-on-change` for the
+# host; `file`, a path to give instead of the script's; `run`, a code reference that the child calls before it becomes
+# the host; `args`, the whole command line after the host.
 sub start {
     my ($class, $text, %option) = @_;
     my $dir = File::Temp->newdir;
     my $self = bless { dir => $dir, script => "$dir/app.pl", socket => "$dir/app.sock" }, $class;
-    open my $script, '>', $self->{script} or die $!;
-    print {$script} $text;
-    close $script or die $!;
+    $self->write_script($text);
     my $listener = IO::Socket::UNIX->new(Local => $self->{socket}, Listen => 64) or die "$self->{socket}: $!";
     pipe my $log, my $log_end or die $!;
     @$self{qw(log pid)} = ($log, fork // die $!);
@@ -42,12 +41,24 @@ sub start {
     else { POSIX::dup2(fileno $listener, 3) }
     @ENV{qw(LISTEN_FDS LISTEN_PID)} = (1, $$);
     $option{run}->($self) if $option{run};
-    my @args = $option{args} ? @{ $option{args} } : ('--places', $option{places} // 1, $option{file} // $self->{script});
+    my @args = map { ("--$_", $option{$_}) } grep { $option{$_} } qw(processes coroutines drain);
+    push @args, '--reload-on-change' if $option{'reload-on-change'};
+    push @args, $option{file} // $self->{script};
+    @args = @{ $option{args} } if $option{args};
     { exec $^X, $option{host} // $host, @args }
     POSIX::_exit(127);
 }
 
 sub host { return $host }
+
+# Puts another text in the place of the script's at once, as editors do; or of another file in its folder.
+sub write_script {
+    my ($self, $text, $name) = @_;
+    open my $file, '>', "$self->{dir}/new" or die $!;
+    print {$file} $text;
+    close $file or die $!;
+    rename "$self->{dir}/new", "$self->{dir}/" . ($name // 'app.pl') or die $!;
+}
 
 # Sends a request and gives its link. Options: `body`, which makes it a POST; and any variables.
 sub request {
@@ -100,16 +111,21 @@ sub stop {
     return @rest;
 }
 
-# Process ids of the workers.
-sub workers {
-    my $self = shift;
-    my @workers;
+# Process ids of the crews: those that serve or load, and those that finish.
+sub crews { return children_of($_[0]{pid}) }
+
+# Process ids of the workers of all crews.
+sub workers { return map { children_of($_) } $_[0]->crews }
+
+sub children_of {
+    my $wanted = shift;
+    my @children;
     for my $stat (glob '/proc/[0-9]*/stat') {
         open my $file, '<', $stat or next;    # it has ended meanwhile
         my ($pid, $state, $parent) = (readline($file) // '') =~ /\A(\d+) \(.*\) (\S) (\d+)/s or next;
-        push @workers, $pid if $parent == $self->{pid} && $state ne 'Z';
+        push @children, $pid if $parent == $wanted && $state ne 'Z';
     }
-    return @workers;
+    return @children;
 }
 
 sub DESTROY {
@@ -132,7 +148,7 @@ sub verb {
     my $line = readline $self->{socket};
     return if !defined $line;
     chomp $line;
-    my ($len) = $line =~ /\A(?:head|body|send [12]) (\d+)\z/ or return [$line];
+    my ($len) = $line =~ /\A(?:head|body|send [12]|write \S+ \d+|close \d+) (\d+)\z/ or return [$line];
     read($self->{socket}, my $payload, $len) == $len or die "`$line` lacks its payload";
     return [$line, $payload];
 }
