@@ -4,6 +4,7 @@
 //! itself, which is tested beside its code. One module per subject; nothing asserts how long something takes.
 
 mod app;
+mod article;
 mod encode;
 mod frames;
 mod http;

@@ -28,6 +28,8 @@ enum What {
     Programs(&'static [&'static str]),
     /// A module of Python.
     Module(&'static str),
+    /// A module of Perl.
+    PerlModule(&'static str),
 }
 
 impl What {
@@ -38,13 +40,17 @@ impl What {
                 let mut python = Command::new("python3");
                 command::output(python.args(["-c", &format!("import {module}")])).is_ok()
             }
+            Self::PerlModule(module) => {
+                let mut perl = Command::new("perl");
+                command::output(perl.args([&format!("-M{module}"), "-e1"])).is_ok()
+            }
         }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Programs(programs) => programs[0],
-            Self::Module(module) => module,
+            Self::Module(module) | Self::PerlModule(module) => module,
         }
     }
 }
@@ -68,6 +74,17 @@ const NEEDS: &[Need] = &[
         what: What::Programs(&["prove"]),
         package: "perl",
         why: "runs the tests of the Perl app host",
+    },
+    Need {
+        what: What::PerlModule("Coro"),
+        package: "libcoro-perl",
+        why: "runs many requests of an app in one process",
+    },
+    Need { what: What::PerlModule("EV"), package: "libev-perl", why: "wakes those requests" },
+    Need {
+        what: What::PerlModule("Plack::Test::Suite"),
+        package: "libplack-perl",
+        why: "has the published tests of PSGI",
     },
     Need {
         what: What::Programs(&["python3"]),
