@@ -193,6 +193,31 @@ subtest 'a long body to a server that takes its time' => sub {
     is_deeply([$server->stop], [], 'quietly');
 };
 
+subtest 'many that wait need little' => sub {
+    my $server = FakeServer->start($app, coroutines => 400);
+    my $memory = sub {
+        my ($pid) = $server->workers;
+        open my $file, '<', "/proc/$pid/smaps_rollup" or return;
+        my %kib = map { /\A(\w+): +([0-9]+) kB/ ? ($1, $2) : () } readline $file;
+        return $kib{Private_Dirty};
+    };
+    my %vars = (HTTP_USER_AGENT => 'x' x 80, HTTP_ORIGIN => 'http://localhost:9090', HTTP_SEC_WEBSOCKET_KEY => 'x' x 24);
+    get($server, '/pid');
+    my @links;
+    my $before = $memory->() or plan skip_all => 'this kernel does not tell';
+    my $is_right = 1;
+    for my $link (map { $server->request('/loop', QUERY_STRING => 'a', %vars) } 1 .. 400) {
+        for my $step ([handshake => 'ok'], ['wait a 0 0' => 'ok 1'], ['send 1 6' => 'ok'], [recv => undef]) {
+            $is_right &&= $link->verb->[0] eq $step->[0];
+            $link->answer($step->[1]) if defined $step->[1];
+        }
+        push @links, $link;
+    }
+    ok($is_right, 'verbs');
+    cmp_ok(($memory->() - $before) / 400, '<', 25, 'KiB for each, of the process alone');;
+    is_deeply([$server->stop], [], 'quietly');
+};
+
 subtest 'environment' => sub {
     my $names = 'psgi.multithread psgi.multiprocess psgi.nonblocking psgi.streaming psgix.harakiri';
     for my $case ([1, ''], [2, 1]) {
