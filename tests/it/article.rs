@@ -113,22 +113,46 @@ fn ten_watch_in_one_process() -> Result<()> {
 
 /// Reads parts of the endless answer that `mjpeg.pl` makes, and gives their bodies.
 fn parts(eyelet: &Eyelet, count: usize) -> Result<Vec<Vec<u8>>> {
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::io::{Read as _, Write as _};
     let mut stream = eyelet.raw()?;
     write!(stream, "GET /pictures HTTP/1.1\r\nHost: {}\r\n\r\n", eyelet.addr())?;
-    let mut reader = BufReader::new(stream);
-    let mut parts = Vec::new();
-    let mut line = String::new();
-    while parts.len() < count {
-        line.clear();
-        ensure!(reader.read_line(&mut line)? > 0, "the answer has ended");
-        let Some(len) = line.strip_prefix("Content-Length: ") else { continue };
-        let mut part = vec![0; len.trim().parse()?];
-        reader.read_line(&mut line)?;
-        reader.read_exact(&mut part)?;
-        parts.push(part);
+    let (mut answer, mut buffer) = (Vec::new(), vec![0; 1 << 20]);
+    loop {
+        let read = stream.read(&mut buffer)?;
+        ensure!(read > 0, "the answer has ended");
+        answer.extend_from_slice(&buffer[..read]);
+        let head = String::from_utf8_lossy(&answer[..answer.len().min(1000)]).into_owned();
+        let Some((_, boundary)) = head.split_once("boundary=") else { continue };
+        let boundary = boundary.split("\r\n").next().unwrap_or_default();
+        let found = split(&answer, format!("--{boundary}\r\n").as_bytes());
+        // The head lies before the first boundary, and what follows the last one is not whole.
+        if found.len() >= count + 2 {
+            return found[1..=count].iter().map(|part| body(part)).collect();
+        }
     }
-    Ok(parts)
+}
+
+fn split<'a>(bytes: &'a [u8], by: &[u8]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::new();
+    let (mut begin, mut at) = (0, 0);
+    while at + by.len() <= bytes.len() {
+        if bytes[at..].starts_with(by) {
+            parts.push(&bytes[begin..at]);
+            at += by.len();
+            begin = at;
+        } else {
+            at += 1;
+        }
+    }
+    parts.push(&bytes[begin..]);
+    parts
+}
+
+/// A part without its head, and without the line end that belongs to the next boundary.
+fn body(part: &[u8]) -> Result<Vec<u8>> {
+    let end = part.windows(4).position(|w| w == b"\r\n\r\n").context("a part has no head")?;
+    let body = part[end + 4..].strip_suffix(b"\r\n").context("a part has no line end")?;
+    Ok(body.to_vec())
 }
 
 #[test]
