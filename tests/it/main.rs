@@ -5,6 +5,7 @@
 
 mod app;
 mod article;
+mod dialogues;
 mod encode;
 mod frames;
 mod http;

@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// If the kernel refuses a thread.
 pub(super) fn run(boot: &Boot, listener: OwnedFd, app: &App, words: &[String]) -> Result<()> {
+    // Each request runs the script anew: there is nothing to load again.
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default())
+        .map_err(|e| Error::failed(format!("failed to hear signals: {e}")))?;
     let listener = Arc::new(UnixListener::from(listener));
     let environment = Arc::new(program::environment(boot));
     // As many as there are places, and one for what is no upgrade.

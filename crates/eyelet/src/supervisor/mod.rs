@@ -195,10 +195,21 @@ impl Supervisor {
                 self.signal_all(Signal::KILL);
             }
             Signal::TERM | Signal::INT => self.begin_stop(Ok(())),
-            Signal::HUP => {
-                log::info!("there is no configuration file to read again; nothing changes")
-            }
+            Signal::HUP => self.reload(),
             _ => {}
+        }
+    }
+
+    /// Has the app loaded again; its host lets what is under way end with the old one.
+    fn reload(&self) {
+        let app = self.children.iter().find(|child| child.role() == Role::App);
+        match app.and_then(Child::pid) {
+            Some(pid) => {
+                log::info!("the app is loaded again");
+                // The host alone: it tells its own children.
+                rustix::process::kill_process(pid, Signal::HUP).ok();
+            }
+            None => log::info!("there is no app to load again, and no configuration file"),
         }
     }
 
