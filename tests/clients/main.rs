@@ -27,9 +27,15 @@ const PICTURES: usize = 30;
 
 /// Starts the released executable, on a free port.
 fn start() -> Result<Eyelet> {
+    start_with(&[])
+}
+
+/// The same with further words.
+fn start_with(more: &[&str]) -> Result<Eyelet> {
     let bin = std::env::var_os("EYELET_BIN");
     let bin = bin.context("EYELET_BIN is not set: run this by `cargo xtask clients`")?;
     let source = format!("test:{WIDTH}x{HEIGHT}@30");
-    Eyelet::start(Path::new(&bin), &["--listen", "127.0.0.1:0", "--source", &source])
+    let words = [&["--listen", "127.0.0.1:0", "--source", &source], more].concat();
+    Eyelet::start(Path::new(&bin), &words)
         .context("`cargo build --release --package eyelet` makes the executable")
 }

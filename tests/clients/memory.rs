@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::start;
+use crate::{start, start_with};
 
 /// KiB of the whole tree, shared pages counted once.
 const BUDGET_KB: u64 = 8 << 10;
@@ -33,5 +33,31 @@ fn a_crowd_of_viewers_takes_no_more_than_it_needs() -> Result<()> {
     eyelet.wait_until("a settled crowd", || eyelet.pss_kb().is_ok_and(|taken| taken < budget))?;
     println!("{} KiB", eyelet.pss_kb()?);
     drop(crowd);
+    Ok(())
+}
+
+/// KiB of an idle request in the serve process, and in a host with coroutines.
+const BUDGET_FOR_A_REQUEST_KB: u64 = 10 + 25;
+const REQUESTS: u64 = 300;
+/// Answers what it is told, and is told nothing.
+const ECHO: &str =
+    "sub { uwsgi::websocket_handshake(); uwsgi::websocket_send(uwsgi::websocket_recv()) while 1 }";
+
+#[test]
+fn requests_that_wait_in_one_process_of_the_app_take_little() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("echo.pl");
+    std::fs::write(&script, ECHO)?;
+    let script = script.display().to_string();
+    let eyelet = start_with(&["--psgi", &script, "--coroutines", &REQUESTS.to_string()])?;
+    // Once, so that all is loaded.
+    eyelet.websocket("/", &[], &[])?;
+    let before = eyelet.pss_kb()?;
+    let idle: Vec<_> =
+        (0..REQUESTS).map(|_| eyelet.websocket("/", &[], &[])).collect::<Result<_>>()?;
+    let taken = || eyelet.pss_kb().map(|now| now.saturating_sub(before));
+    let budget = REQUESTS * BUDGET_FOR_A_REQUEST_KB;
+    eyelet.wait_until("settled requests", || taken().is_ok_and(|taken| taken < budget))?;
+    println!("{} KiB for {} requests", taken()?, idle.len());
     Ok(())
 }

@@ -1,14 +1,20 @@
 //! The connection to the app: lines in, payloads in, answers out.
 
+use std::cell::RefCell;
 use std::io;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use eyelet_wire::verbs::{self, MAX_LINE_LEN, Verb};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 /// Bytes read at a time.
 const READ_LEN: usize = 4096;
+
+thread_local! {
+    /// A buffer for each request would be much of what an idle one costs.
+    static BUFFER: RefCell<[u8; READ_LEN]> = const { RefCell::new([0; READ_LEN]) };
+}
 
 /// One request's connection to the app host.
 #[derive(Debug)]
@@ -33,6 +39,10 @@ impl AppLink {
 
     /// Sends an answer or a request.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.input.is_empty() {
+            // The next line may be long in coming.
+            self.input = BytesMut::new();
+        }
         self.stream.write_all(bytes).await
     }
 
@@ -95,8 +105,19 @@ impl AppLink {
         is_stop
     }
 
+    /// Reads what is there. May be dropped and called again.
     async fn fill(&mut self) -> io::Result<usize> {
-        self.input.reserve(READ_LEN);
-        self.stream.read_buf(&mut self.input).await
+        loop {
+            self.stream.readable().await?;
+            let read = BUFFER.with_borrow_mut(|buffer| {
+                let read = self.stream.try_read(buffer);
+                self.input.extend_from_slice(&buffer[..*read.as_ref().unwrap_or(&0)]);
+                read
+            });
+            match read {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
     }
 }

@@ -61,11 +61,12 @@ pub(crate) async fn run(
     let limits = server.limits;
     let mut client = Client::new(stream, read_ahead, limits.message_bytes, request.is_head);
     let Some(gate) = &server.app else { return };
-    let admitted = match gate.enter(request.upgrade.is_some(), limits.app_wait).await {
+    let entering = gate.enter(request.upgrade.is_some(), limits.app_wait);
+    let admitted = match Box::pin(entering).await {
         Ok(admitted) => admitted,
         Err(text) => {
             count(&server.counters.refused, 1);
-            return client.fail(StatusCode::SERVICE_UNAVAILABLE, &text).await;
+            return Box::pin(client.fail(StatusCode::SERVICE_UNAVAILABLE, &text)).await;
         }
     };
     let app = AppLink::new(admitted.app);
@@ -81,7 +82,7 @@ pub(crate) async fn run(
         end = session.obey() => end,
         () = server.stopped() => End::Stopped,
     };
-    session.finish(end).await;
+    Box::pin(session.finish(end)).await;
 }
 
 /// How a request came to its end.
@@ -110,13 +111,9 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// Passes the request on and obeys until the end.
     async fn obey(&mut self) -> End {
-        let head = std::mem::take(&mut self.request.head);
-        let body = std::mem::take(&mut self.request.body);
-        for part in [&head[..], &body[..]] {
-            if let Err(e) = self.app.send(part).await {
-                let text = format!("the app did not take the request: {e}");
-                return End::Failed(StatusCode::BAD_GATEWAY, text);
-            }
+        if let Err(e) = self.pass_on().await {
+            let text = format!("the app did not take the request: {e}");
+            return End::Failed(StatusCode::BAD_GATEWAY, text);
         }
         loop {
             let line = match self.next_line().await {
@@ -150,6 +147,14 @@ impl Session<'_> {
                 return self.hung_up(&e);
             }
         }
+    }
+
+    /// Gives the app the request, and keeps nothing of it.
+    async fn pass_on(&mut self) -> io::Result<()> {
+        let head = std::mem::take(&mut self.request.head);
+        self.app.send(&head).await?;
+        let body = std::mem::take(&mut self.request.body);
+        self.app.send(&body).await
     }
 
     /// Waits for the app's next verb, listening to the client meanwhile.
@@ -194,9 +199,10 @@ impl Session<'_> {
             Verb::Send { .. } | Verb::Recv { .. } | Verb::RecvNow | Verb::Close { .. } => {
                 self.talk(verb, payload).await
             }
-            Verb::Head { .. } => self.head(payload).await,
-            Verb::Body { .. } => self.body(payload).await,
-            _ => self.use_areas(verb, payload).await,
+            // In boxes of their own, so that an app that only listens does not keep the room that these need.
+            Verb::Head { .. } => Box::pin(self.head(payload)).await,
+            Verb::Body { .. } => Box::pin(self.body(payload)).await,
+            _ => Box::pin(self.use_areas(verb, payload)).await,
         };
         match outcome {
             // How the client left is known only now.
@@ -214,7 +220,8 @@ impl Session<'_> {
                     return Err((Kind::BadRequest, "a text message must be UTF-8".to_owned()));
                 }
                 let messages = self.messages()?;
-                within(limit, async { done(messages.send(opcode(op), payload).await) }).await
+                let send = async { done(messages.send(opcode(op), payload).await) };
+                Box::pin(within(limit, send)).await
             }
             Verb::Recv { timeout } => self.receive(timeout).await,
             Verb::Close { code, .. } => {
