@@ -157,8 +157,17 @@ subtest 'a full process takes no more, and is calm' => sub {
     $links[0]->answer('ok 1');
     $links[0]->obey;
     ok(($late->response)[2], 'it is served when one has ended');
-    $_->answer('ok 1') for @links[1 .. 5];
-    $_->obey for @links[1 .. 5];
+    my $last = occupy($server);
+    kill HUP => $server->{pid};
+    like($server->log_line, qr/ anew\z/, 'another crew serves');
+    ok(get($server, '/pid')->[2], 'at once');
+    $ticks = ticks(@workers);
+    select undef, undef, undef, 0.5;
+    cmp_ok(ticks(@workers) - $ticks, '<', 10, 'and who is full when it is to end is calm');
+    for my $link (@links[1 .. 5], $last) {
+        $link->answer('ok 1');
+        is(($link->response)[1], 'end', 'and finishes what it has');
+    }
     is_deeply([$server->stop], [], 'quietly');
 };
 
