@@ -210,7 +210,7 @@ subtest 'many that wait need little' => sub {
         my %kib = map { /\A(\w+): +([0-9]+) kB/ ? ($1, $2) : () } readline $file;
         return $kib{Private_Dirty};
     };
-    my %vars = (HTTP_USER_AGENT => 'x' x 80, HTTP_ORIGIN => 'http://localhost:9090', HTTP_SEC_WEBSOCKET_KEY => 'x' x 24);
+    my %vars = (HTTP_USER_AGENT => 'x' x 80, HTTP_ORIGIN => 'x' x 21, HTTP_SEC_WEBSOCKET_KEY => 'x' x 24);
     get($server, '/pid');
     my @links;
     my $before = $memory->() or plan skip_all => 'this kernel does not tell';
@@ -232,7 +232,7 @@ subtest 'environment' => sub {
     for my $case ([1, ''], [2, 1]) {
         my $server = FakeServer->start($app, coroutines => 2, processes => $case->[0]);
         is(get($server, '/env', QUERY_STRING => $names)->[1],
-            "psgi.multithread=1,psgi.multiprocess=$case->[1],psgi.nonblocking=1,psgi.streaming=1,psgix.harakiri=", 'keys');
+            "psgi.multithread=1,psgi.multiprocess=$case->[1],psgi.nonblocking=1,psgi.streaming=1,psgix.harakiri=");
         $server->stop;
     }
 };
