@@ -53,7 +53,8 @@ subtest 'counter.pl' => sub {
     $link->answer($gone);
     is($link->verb, undef, 'the end');
     $link = $server->request('/change');
-    for my $step (['handshake', "ok\n"], ['recv', "ok 1 2\n-1"], ['dec count 0 64 1', "ok 4\n"], ['recv', "ok 1 3\nten"]) {
+    my @steps = (['handshake', "ok\n"], ['recv', "ok 1 2\n-1"], ['dec count 0 64 1', "ok 4\n"], ['recv', "ok 1 3\nten"]);
+    for my $step (@steps) {
         is($link->verb->[0], $step->[0], $step->[0]);
         $link->put($step->[1]);
     }

@@ -151,7 +151,7 @@ subtest '--reload-on-change' => sub {
     log_is($server, qr/anew/, 'end of one');
     is(page($server), 'two', 'the script has changed');
     $server->write_script('package Part; sub {', 'Part.pm');
-    like($server->log_line, qr/failed to load .*Part\.pm .*; the one before goes on\z/, 'a file that it uses is broken');
+    like($server->log_line, qr/failed to load .*Part\.pm .*; the one before goes on\z/, 'a file of it is broken');
     is(page($server), 'two', 'the one before serves');
     unlink "$server->{dir}/Part.pm" or die $!;
     $server->write_script('package Part; 1', 'Part.pm');

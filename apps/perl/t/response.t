@@ -50,7 +50,10 @@ my %page = (
     'two-headers' => sub { [302, [Location => "/\r\nSet-Cookie: a=b"], []] },
     'bad-name' => sub { [200, ["A\r\nB" => 'c'], []] },
     'wide' => sub { [200, $text, ["\x{263a}"]] },
-    'wide-write' => sub { sub { my $writer = $_[0]->([200, $text]); $writer->write('part'); $writer->write("\x{263a}") } },
+    'wide-write' => sub { sub {
+        my $writer = $_[0]->([200, $text]);
+        $writer->write($_) for 'part', "\x{263a}";
+    } },
     'wide-line' => sub { [200, $text, Counted->new("\x{263a}")] },
     'exit' => sub { exit 3 },
     'exit-caught' => sub { eval { exit }; [200, $text, ['went on']] },
@@ -108,8 +111,8 @@ subtest 'failures before the head' => sub {
     my %why = (
         die => 'no such luck', 'die-object' => 'HASH', silent => 'without an answer', 'no-response' => 'no array',
         'no-body' => 'wrong number', 'no-file' => 'was its file opened', 'bad-status' => 'three digits',
-        'odd-headers' => 'pairs', 'two-headers' => 'Location has a control character', 'bad-name' => 'wrong name', wide => 'encode it first',
-        exit => 'exit\(3\) was called', 'exit-caught' => 'exit\(0\) was called',
+        'odd-headers' => 'pairs', 'two-headers' => 'Location has a control character', 'bad-name' => 'wrong name',
+        wide => 'encode it first',        exit => 'exit\(3\) was called', 'exit-caught' => 'exit\(0\) was called',
     );
     my $sorry = ["HTTP/1.1 500 -\r\nContent-Type: text/plain\r\n\r\n", "Internal Server Error\n", 1];
     for my $name (sort keys %why) {

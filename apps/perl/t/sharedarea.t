@@ -132,6 +132,7 @@ subtest 'answers that are none' => sub {
 };
 
 subtest 'outside a request' => sub {
+    no warnings 'qw';    # commas are meant
     my @calls = map { "uwsgi::$_" } qw[websocket_recv() websocket_recv_nb() websocket_close() websocket_handshake()
         sharedarea_wait(0) sharedarea_read(0) sharedarea_readfast(0,0,$a) sharedarea_write(0,0,1) sharedarea_inc8(0)
         sharedarea_read32(0) sharedarea_follow(0) sharedarea_list()];
