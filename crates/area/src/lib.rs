@@ -56,6 +56,7 @@ mod owner;
 mod socket;
 mod subscriber;
 mod subscription;
+mod turn;
 
 pub use asker::{Asker, Told};
 pub use clock::MonotonicNs;
@@ -67,6 +68,7 @@ pub use keep::{Keep, KeepTurn, MAX_KEEP_LEN};
 pub use message::{
     Answer, Ask, Bits, MAX_CREDIT, MAX_REQUEST_PAYLOAD_LEN, Outcome, Request, State,
 };
-pub use owner::{Asked, Limits, Owner, Turn};
+pub use owner::Owner;
 pub use socket::listen;
 pub use subscriber::{Event, Subscriber};
+pub use turn::{Asked, Limits, Turn};

@@ -8,9 +8,10 @@ use rustix::io::Errno;
 use rustix::net::Shutdown;
 
 use crate::frame::GENERATION_SHIFT;
-use crate::message::{Answer, MAX_CREDIT, MAX_MESSAGE_LEN, Outcome, Request, State};
+use crate::message::{Answer, MAX_CREDIT, MAX_MESSAGE_LEN, Outcome, State};
 use crate::socket;
 use crate::subscription::Subscription;
+use crate::turn::{Asked, Limits, Turn};
 use crate::{Credit, Error, ErrorKind, Frame, MonotonicNs, Result};
 
 /// The listener's token in the epoll set; subscribers count from 1.
@@ -25,42 +26,6 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// Requests that one turn reads of one subscriber, and of all; the next turn goes on.
 const REQUESTS_AT_A_TIME: usize = 64;
 const REQUESTS_PER_TURN: usize = 256;
-
-/// What an owner grants in all.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Subscribers at a time; one more is let in and closed at once. 64 by default: a machine's processes, not viewers.
-    pub subscribers: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { subscribers: 64 }
-    }
-}
-
-/// What happened in one [`Owner::turn`].
-#[derive(Debug, Default)]
-pub struct Turn {
-    /// Subscribers that came.
-    pub joined: usize,
-    /// Subscribers that left by themselves.
-    pub left: usize,
-    /// Subscribers that were sent away, and why.
-    pub refused: Vec<Error>,
-    /// What subscribers ask for, in the order in which it came; each is owed an answer. Empty unless the owner
-    /// [takes requests](Owner::with_requests).
-    pub requests: Vec<Asked>,
-}
-
-/// A request, and who sent it.
-#[derive(Debug)]
-pub struct Asked {
-    /// For [`Owner::answer`].
-    pub by: u64,
-    /// What is asked.
-    pub request: Request,
-}
 
 /// The one process that publishes to an area.
 ///

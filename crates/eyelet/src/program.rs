@@ -5,23 +5,18 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{ErrorKind, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::error::{Error, Result};
 use crate::role::{BOOT_VARIABLE, Boot};
 
 /// Where the program finds its socket.
 const SOCKET_FD: i32 = 3;
-/// Where an interpreter finds the text that it is to run.
-const TEXT_FD: i32 = 4;
-
 /// A variable of the environment.
 pub(crate) type Variable = (OsString, OsString);
 
@@ -31,10 +26,10 @@ pub(crate) fn environment(boot: &Boot) -> Vec<Variable> {
     let mut variables: Vec<Variable> = areas
         .map(|area| (format!("EYELET_AREA_{}", area.id).into(), area.path.clone().into()))
         .collect();
-    if let Some(python) = &boot.python {
+    if let Some(packages) = &boot.packages {
         // So that `import eyelet` works; whatever the user has there comes first.
         let own = std::env::var_os("PYTHONPATH");
-        let folders = own.iter().flat_map(std::env::split_paths).chain([python.clone()]);
+        let folders = own.iter().flat_map(std::env::split_paths).chain([packages.join("python")]);
         variables.extend(std::env::join_paths(folders).map(|path| ("PYTHONPATH".into(), path)));
     }
     variables
@@ -75,24 +70,6 @@ impl<'a> Program<'a> {
             .env("LISTEN_FDNAMES", name)
             .env("EYELET_GENERATION", self.boot.generation.to_string());
         self.files.push(FdMapping { parent_fd: socket, child_fd: SOCKET_FD });
-    }
-
-    /// Gives it a text to run, and its path for the command line.
-    ///
-    /// # Errors
-    /// If the kernel refuses.
-    pub(crate) fn carry(&mut self, text: &[u8]) -> Result<()> {
-        let memfd = memfd_create(c"eyelet-host", MemfdFlags::CLOEXEC)
-            .map_err(|e| failed(&self.what, &e))?;
-        let copy = memfd.as_fd().try_clone_to_owned().map_err(|e| failed(&self.what, &e))?;
-        File::from(copy).write_all(text).map_err(|e| failed(&self.what, &e))?;
-        self.files.push(FdMapping { parent_fd: memfd, child_fd: TEXT_FD });
-        Ok(())
-    }
-
-    /// Where it finds the text that it carries.
-    pub(crate) fn text_path() -> String {
-        format!("/proc/self/fd/{TEXT_FD}")
     }
 
     /// Sets a variable of its environment.

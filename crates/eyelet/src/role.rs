@@ -189,8 +189,8 @@ pub struct Boot {
     pub areas: Vec<AreaPlace>,
     /// The app's socket, where there is an app.
     pub app_socket: Option<std::path::PathBuf>,
-    /// The folder of the Python package, where there are programs of the user's.
-    pub python: Option<std::path::PathBuf>,
+    /// Where the packages for the user's programs lie, if there are any.
+    pub packages: Option<std::path::PathBuf>,
     /// Sockets from [`FIRST_SOCKET_FD`] on.
     pub sockets: usize,
 }

@@ -5,9 +5,6 @@ use crate::error::{Error, Result};
 use crate::program::Program;
 use crate::role::Born;
 
-/// The Perl host, embedded so that one executable is all one needs to install.
-const PSGI_HOST: &[u8] = include_bytes!("../../../../apps/perl/eyelet-psgi");
-
 /// Becomes the host; returns only if that fails, or when the command of each request is run from here.
 ///
 /// # Errors
@@ -17,10 +14,9 @@ pub fn run(mut born: Born) -> Result<()> {
         born.boot.config.app.clone().ok_or_else(|| Error::failed("there is no app to run"))?;
     let listener = born.sockets.pop().ok_or_else(|| Error::failed("the app host got no socket"))?;
     let (words, what): (Vec<String>, String) = match &app.host {
-        Host::Psgi(script) => (
-            vec!["perl".to_owned(), Program::text_path()],
-            format!("the app `{}`", script.display()),
-        ),
+        Host::Psgi(script) => {
+            (vec!["perl".to_owned(), perl_host(&born)?], format!("the app `{}`", script.display()))
+        }
         Host::Asgi(app) => {
             (["python3", "-m", "eyelet.asgi"].map(str::to_owned).into(), format!("the app `{app}`"))
         }
@@ -33,7 +29,6 @@ pub fn run(mut born: Born) -> Result<()> {
     let numbers = ["--processes", processes.as_str(), "--coroutines", coroutines.as_str()];
     match &app.host {
         Host::Psgi(script) => {
-            program.carry(PSGI_HOST)?;
             program.args(numbers);
             program.args(app.reload_on_change.then_some("--reload-on-change"));
             program.args([script]);
@@ -47,4 +42,11 @@ pub fn run(mut born: Born) -> Result<()> {
         Host::Script(_) => {}
     }
     Err(program.become_it())
+}
+
+/// Where the Perl host lies.
+fn perl_host(born: &Born) -> Result<String> {
+    let packages = born.boot.packages.as_ref();
+    let packages = packages.ok_or_else(|| Error::failed("the Perl app host is not there"))?;
+    Ok(packages.join("perl/eyelet-psgi").display().to_string())
 }

@@ -7,6 +7,7 @@ mod announce;
 mod child;
 mod listeners;
 mod loads;
+mod packages;
 mod runtime_folder;
 mod signals;
 mod spawn;
@@ -42,8 +43,8 @@ struct Estate {
     areas: Vec<(AreaPlace, OwnedFd)>,
     listeners: Vec<OwnedFd>,
     app: Option<(std::path::PathBuf, OwnedFd)>,
-    /// The folder of the Python package, where there are programs of the user's.
-    python: Option<std::path::PathBuf>,
+    /// Where the packages for the user's programs lie, if there are any.
+    packages: Option<std::path::PathBuf>,
 }
 
 impl Estate {
@@ -68,8 +69,8 @@ pub fn run(config: Config) -> Result<()> {
         None => None,
     };
     let has_programs = config.app.is_some() || !config.mules.is_empty();
-    let python = has_programs.then(|| folder.install_python()).transpose()?;
-    let estate = Estate { config, _folder: folder, areas, listeners, app, python };
+    let packages = has_programs.then(|| folder.install_packages()).transpose()?;
+    let estate = Estate { config, _folder: folder, areas, listeners, app, packages };
     Supervisor::new(estate, addresses).run(signals)
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{Error, Result};
+use crate::supervisor::packages;
 
 /// A folder that only this user can enter; removed at the end if it was made here.
 #[derive(Debug)]
@@ -17,10 +18,8 @@ pub(super) struct RuntimeFolder {
 }
 
 const LOCK: &str = "lock";
-/// The folder of the Python package.
-const PYTHON: &str = "python";
-/// The Python package: each file and its text.
-const PACKAGE: [(&str, &str); 0] = [];
+/// Where the packages for the user's programs lie.
+const PACKAGES: &str = "packages";
 
 impl RuntimeFolder {
     /// Makes `wanted`, or a folder of this process's own where the system keeps such things.
@@ -51,14 +50,10 @@ impl RuntimeFolder {
         &self.path
     }
 
-    /// Puts the Python package there, for the user's programs, and gives the folder to search.
-    pub(super) fn install_python(&self) -> Result<PathBuf> {
-        let folder = self.path.join(PYTHON);
-        let package = folder.join("eyelet");
-        make_folder(&package).map_err(|e| failed(&package, &e))?;
-        for (name, text) in PACKAGE {
-            std::fs::write(package.join(name), text).map_err(|e| failed(&package, &e))?;
-        }
+    /// Puts what the user's programs need there, and gives the folder.
+    pub(super) fn install_packages(&self) -> Result<PathBuf> {
+        let folder = self.path.join(PACKAGES);
+        packages::install(&folder).map_err(|e| failed(&folder, &e))?;
         Ok(folder)
     }
 }
@@ -107,9 +102,9 @@ fn sweep(base: &Path) {
     }
 }
 
-/// Removes the sockets of `folder` and the Python package, and nothing else.
+/// Removes the sockets of `folder` and the packages, and nothing else.
 fn clear(folder: &Path) {
-    std::fs::remove_dir_all(folder.join(PYTHON)).ok();
+    std::fs::remove_dir_all(folder.join(PACKAGES)).ok();
     use std::os::unix::fs::FileTypeExt;
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

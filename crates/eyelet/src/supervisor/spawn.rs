@@ -26,7 +26,7 @@ pub(super) fn spawn(role: Role, generation: u32, estate: &Estate) -> Result<Proc
         config: estate.config.clone(),
         areas: estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect(),
         app_socket: estate.app.as_ref().map(|(path, _)| path.clone()),
-        python: estate.python.clone(),
+        packages: estate.packages.clone(),
         sockets: sockets.len(),
     };
     let boot = boot_file(&boot).map_err(|e| failed(&e))?;
