@@ -226,3 +226,23 @@ fn at_the_end_the_apps_viewers_are_told_and_nothing_is_left() -> Result<()> {
     assert_eq!(eyelet.wait_end()?.code(), Some(0));
     Ok(())
 }
+
+#[test]
+fn a_changed_script_is_loaded_on_a_signal_and_a_broken_one_is_not() -> Result<()> {
+    let (eyelet, folder) = start_app(SMALL, "1")?;
+    let mut viewer = stream(&eyelet)?;
+    let script = folder.path().join("app.pl");
+    let supervisor = Process::of(eyelet.pid()).context("it is gone")?;
+    std::fs::write(&script, "sub { this is no Perl")?;
+    supervisor.signal(Signal::HUP)?;
+    eyelet.wait_line(|line| line.contains("the one before goes on"))?;
+    assert_eq!(eyelet.get("/")?.text(), "<p>the page");
+    std::fs::write(&script, SCRIPT.replace("the page", "another page"))?;
+    supervisor.signal(Signal::HUP)?;
+    eyelet.wait_until("the new script", || {
+        eyelet.get("/").is_ok_and(|page| page.text() == "<p>another page")
+    })?;
+    // What was under way goes on with the old one.
+    viewer.next_binary()?;
+    Ok(())
+}

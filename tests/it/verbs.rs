@@ -204,6 +204,39 @@ fn counters_are_shared_and_their_changes_wake_who_waits() -> Result<()> {
 }
 
 #[test]
+fn areas_are_changed_by_http_where_that_is_allowed() -> Result<()> {
+    let words = ["--area", "open=16", "--area", "shut=16", "--api-write", "open"];
+    let eyelet = start(SMALL, &words)?;
+    let ask = |method, path, headers: &[(&str, &str)], body: &[u8]| {
+        exchange(eyelet.addr(), method, path, headers, body)
+    };
+    let areas: serde_json::Value = serde_json::from_str(&eyelet.get("/-/api/areas")?.text())?;
+    assert_eq!(areas["areas"][2]["name"], "open");
+    assert_eq!(ask("PUT", "/-/api/areas/open?pos=2", &[], b"data")?.status, 200);
+    assert_eq!(eyelet.get("/-/api/areas/open?pos=1&len=6")?.body, b"\0data\0");
+    let added = ask("POST", "/-/api/areas/2?pos=8&bits=16&add=-3", &[], b"")?;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&added.text())?["value"], -3);
+    assert_eq!(eyelet.get("/-/api/areas/shut")?.body, [0; 16]);
+    for (method, path, status) in [
+        ("PUT", "/-/api/areas/shut", 403),
+        ("POST", "/-/api/areas/shut", 403),
+        ("DELETE", "/-/api/areas/open", 405),
+        ("GET", "/-/api/areas/nothing", 404),
+        ("GET", "/-/api/areas/camera", 404),
+        ("GET", "/-/api/areas/open?pos=17", 416),
+        ("GET", "/-/api/areas/open?pos=1.5", 400),
+        ("POST", "/-/api/areas/open?bits=9", 400),
+        ("GET", "/-/api/areasx", 404),
+    ] {
+        assert_eq!(ask(method, path, &[], b"")?.status, status, "{method} {path}");
+    }
+    let evil = [("Origin", "http://evil.example")];
+    assert_eq!(ask("PUT", "/-/api/areas/open", &evil, b"x")?.status, 403);
+    assert_eq!(ask("PUT", "/-/api/areas/open", &[], &[0; 70_000])?.status, 413);
+    Ok(())
+}
+
+#[test]
 fn what_keeps_the_counters_may_die_and_they_begin_anew() -> Result<()> {
     let (eyelet, _folder) = start_script(SMALL, &["--area", "counters=32"])?;
     assert_eq!(eyelet.get("/count")?.text(), "7");

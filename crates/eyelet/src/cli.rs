@@ -96,6 +96,9 @@ pub struct RunArgs {
     /// An area of application data, as counters=4096: read and changed by apps, mules and other programs.
     #[arg(long = "area", value_name = "NAME=BYTES")]
     app_areas: Vec<AppArea>,
+    /// Let clients change this area by HTTP (PUT and POST below /-/api/areas); nobody may by default.
+    #[arg(long = "api-write", value_name = "AREA")]
+    writable: Vec<String>,
     /// Folder for the area sockets. [default: one of its own below $XDG_RUNTIME_DIR or /tmp]
     #[arg(long, value_name = "FOLDER")]
     runtime_dir: Option<PathBuf>,
@@ -171,6 +174,7 @@ impl RunArgs {
             streams,
             mules,
             app_areas,
+            writable: self.writable,
             listen: if self.listen.is_empty() { vec![Listen::DEFAULT] } else { self.listen },
             serve_processes: self.serve_processes.or(old_meaning).unwrap_or(1),
             app,
@@ -351,6 +355,11 @@ mod tests {
             (&["--stream", "jpeg?width=8"], "takes 16 to 65535"),
             (&["--stream", "png"], "is no stream"),
             (&["--serve-processes", "0"], "takes 1 to 256"),
+            (&["--area", "a=4", "--api-write", "b"], "cannot be written: there is a"),
+            (&["--area", "camera=4"], "two areas are called `camera`"),
+            (&["--area", "7=4"], "means something else to apps"),
+            (&["--mule", "x="], "names no command"),
+            (&["--asgi", "app"], "takes module:app"),
             (&["--listen", "nowhere"], "write ADDRESS:PORT"),
         ] {
             let error = config(words).unwrap_err();

@@ -36,6 +36,8 @@ pub struct Config {
     pub mules: Vec<Mule>,
     /// Areas of application data, behind those of the mules.
     pub app_areas: Vec<AppArea>,
+    /// Names of areas that clients may change by HTTP: mules' and application areas.
+    pub writable: Vec<String>,
     /// Where to listen for browsers; at least one address.
     pub listen: Vec<Listen>,
     /// Serve processes: one for each core that is wanted. 1 by default.
@@ -141,6 +143,7 @@ impl Config {
             return Err(Error::usage(text));
         }
         self.check_names()?;
+        self.check_writable()?;
         self.app.as_ref().map_or(Ok(()), App::validate)
     }
 
@@ -179,6 +182,26 @@ impl Config {
             taken.push(name);
         }
         Ok(())
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        let areas = self.areas();
+        let may_be: Vec<&str> = areas
+            .iter()
+            .filter(|(_, origin)| origin.may_take_requests())
+            .map(|(name, _)| *name)
+            .collect();
+        match self.writable.iter().find(|name| !may_be.contains(&name.as_str())) {
+            Some(name) => Err(Error::usage(format!(
+                "--api-write names an area `{name}` that cannot be written: there is {}",
+                if may_be.is_empty() {
+                    "none; --area makes one".to_owned()
+                } else {
+                    may_be.join(", ")
+                }
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Says what each area is, in the order of their ids: cameras, derived streams, the mules' areas, application areas.

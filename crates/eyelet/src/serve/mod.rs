@@ -6,6 +6,7 @@
 mod accept;
 pub(crate) mod answer;
 mod api;
+mod areas;
 mod clients;
 mod control;
 mod familiar;
@@ -63,6 +64,8 @@ pub(crate) struct Server {
     clients: clients::Clients,
     snapshots: snapshot::Maker,
     trimming: trimming::Trimming,
+    /// Areas that clients may change.
+    writable: Vec<String>,
     /// Becomes true when the process is to stop.
     stop: watch::Receiver<bool>,
 }
@@ -141,6 +144,7 @@ async fn serve(born: Born) -> Result<()> {
         clients: clients::Clients::default(),
         snapshots: snapshot::Maker::default(),
         trimming: trimming::Trimming::default(),
+        writable: boot.config.writable,
         stop,
     });
     for feed in &server.feeds {

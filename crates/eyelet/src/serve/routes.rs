@@ -14,7 +14,7 @@ use crate::serve::multipart::Style;
 use crate::serve::query::Query;
 use crate::serve::takeover::{self, Slot, Takeover, hand_over};
 use crate::serve::{
-    Feed, Server, api, count, familiar, site, snapshot, streams, viewer, websocket,
+    Feed, Server, api, areas, count, familiar, site, snapshot, streams, viewer, websocket,
 };
 
 /// Answers a request, or hands the socket over.
@@ -45,7 +45,7 @@ async fn route(
         let request = app::Request::read(request, peer, &server.limits).await?;
         return Ok(hand_over(slot, Takeover::App(Box::new(request))).await);
     }
-    let (head, _) = request.into_parts();
+    let (head, body) = request.into_parts();
     let Some(own) = head.uri.path().strip_prefix("/-/") else {
         only_get(&head)?;
         if let Some(answer) = familiar::answer(server, &head, slot).await {
@@ -56,6 +56,12 @@ async fn route(
     };
     if own == "ws" {
         return watch(server, &head, slot).await;
+    }
+    if let Some(rest) = own.strip_prefix("api/areas") {
+        let name = rest.strip_prefix('/').filter(|name| !name.is_empty());
+        if rest.is_empty() || name.is_some() {
+            return areas::answer(server, name, &head, body).await;
+        }
     }
     only_get(&head)?;
     let query = Query::new(head.uri.query());

@@ -88,7 +88,7 @@ pub(crate) fn check(head: &Parts) -> Result<Upgrade, Box<Answer>> {
 }
 
 /// A browser says which page asks; it must be one of ours. Programs say nothing and may.
-fn is_same_origin(headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     if !headers.contains_key(header::ORIGIN) {
         return true;
     }
