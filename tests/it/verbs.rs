@@ -336,3 +336,29 @@ fn the_app_can_stop_what_it_waits_for() -> Result<()> {
     assert_eq!(client.next_close()?, Some(1000));
     Ok(())
 }
+
+#[test]
+fn the_example_in_shell_shows_the_picture_and_counts_its_visitors() -> Result<()> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/sh/eyetoy.sh");
+    let words = ["--script", script, "--processes", "3", "--area", "visits=8"];
+    let eyelet = start(SMALL, &words)?;
+    for visit in 1..=3 {
+        let page = eyelet.get("/")?.text();
+        assert!(page.contains(&format!("visit {visit}")), "{page}");
+    }
+    let mut viewer = eyelet.websocket("/stream", &[], &[])?;
+    for _ in 0..5 {
+        assert_eq!(viewer.next_binary()?.len(), 64 * 48 * 2);
+    }
+    use std::io::{Read as _, Write as _};
+    let mut stream = eyelet.raw()?;
+    write!(stream, "GET /pictures HTTP/1.1\r\nHost: {}\r\n\r\n", eyelet.addr())?;
+    let (mut answer, mut buffer) = (Vec::new(), vec![0; 65_536]);
+    while answer.windows(2).filter(|bytes| *bytes == [0xFF, 0xD9]).count() < 3 {
+        let read = stream.read(&mut buffer)?;
+        anyhow::ensure!(read > 0, "the answer has ended");
+        answer.extend_from_slice(&buffer[..read]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", answer[..100].escape_ascii());
+    Ok(())
+}
