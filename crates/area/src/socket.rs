@@ -12,7 +12,6 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 
-use crate::message::MAX_MESSAGE_LEN;
 use crate::{Error, ErrorKind, Result};
 
 /// Subscribers that may wait to be let in while the owner restarts.
@@ -22,7 +21,12 @@ const BACKLOG: i32 = 128;
 ///
 /// It bounds what a subscriber pins that grants credit and never receives. By default that is 276 frames (Linux 6.18),
 /// and a few such peers use up what a user may have in flight (`RLIMIT_NOFILE`), so that nobody is sent any more.
-const SEND_ROOM_BYTES: usize = 2048;
+pub(crate) const SEND_ROOM_BYTES: usize = 2048;
+
+/// As [`SEND_ROOM_BYTES`], while answers are sent: three of the longest, some hundreds of the shortest.
+///
+/// Less than a long one needs would refuse it (`EMSGSIZE`); more would only be memory for who does not read.
+pub(crate) const ANSWER_ROOM_BYTES: usize = 128 << 10;
 
 /// Room for descriptors on receipt: more than the one that is allowed, so that a second one is seen and refused.
 const DESCRIPTOR_ROOM: usize = 4;
@@ -82,58 +86,58 @@ pub(crate) fn send(
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> std::result::Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::accept_with(listener, flags)?;
-    rustix::net::sockopt::set_socket_send_buffer_size(&socket, SEND_ROOM_BYTES)?;
+    set_send_room(socket.as_fd(), SEND_ROOM_BYTES)?;
     Ok(socket)
 }
 
-/// What came in one datagram.
-#[derive(Debug)]
-pub(crate) struct Received {
-    buffer: [u8; MAX_MESSAGE_LEN + 1],
-    len: usize,
-    pub(crate) descriptor: Option<OwnedFd>,
+/// Bounds what may have been sent and not received.
+pub(crate) fn set_send_room(
+    socket: BorrowedFd<'_>,
+    bytes: usize,
+) -> std::result::Result<(), Errno> {
+    rustix::net::sockopt::set_socket_send_buffer_size(socket, bytes)
 }
 
-impl Received {
-    pub(crate) fn message(&self) -> &[u8] {
-        &self.buffer[..self.len]
-    }
+/// What came in one datagram: its bytes, in the buffer that was given.
+#[derive(Debug)]
+pub(crate) struct Received<'a> {
+    pub(crate) message: &'a [u8],
+    pub(crate) descriptor: Option<OwnedFd>,
 }
 
 /// Receives one message with at most one descriptor, without waiting; `None` at the end of the connection.
 ///
-/// A message with more descriptors is refused and those that came are closed.
-pub(crate) fn receive_with_descriptor(
+/// A message with more descriptors is refused and those that came are closed. So is one that fills `buffer`, which has
+/// a byte more than the longest that may come.
+pub(crate) fn receive_with_descriptor<'a>(
     socket: BorrowedFd<'_>,
-) -> std::result::Result<Option<Received>, ReceiveError> {
+    buffer: &'a mut [u8],
+) -> std::result::Result<Option<Received<'a>>, ReceiveError> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTOR_ROOM))];
-    receive(socket, RecvAncillaryBuffer::new(&mut space), DESCRIPTOR_ROOM)
+    receive(socket, buffer, RecvAncillaryBuffer::new(&mut space), DESCRIPTOR_ROOM)
 }
 
 /// As [`receive_with_descriptor`], for who expects none: a message with descriptors is refused.
 ///
 /// The kernel discards them before this process has them: they need no room in its table, and closing one cannot wait
 /// (the `close(2)` of a file of FUSE asks its server).
-pub(crate) fn receive_without_descriptor(
+pub(crate) fn receive_without_descriptor<'a>(
     socket: BorrowedFd<'_>,
-) -> std::result::Result<Option<Received>, ReceiveError> {
-    receive(socket, RecvAncillaryBuffer::default(), 0)
+    buffer: &'a mut [u8],
+) -> std::result::Result<Option<Received<'a>>, ReceiveError> {
+    receive(socket, buffer, RecvAncillaryBuffer::default(), 0)
 }
 
-fn receive(
+fn receive<'a>(
     socket: BorrowedFd<'_>,
+    buffer: &'a mut [u8],
     mut ancillary: RecvAncillaryBuffer<'_>,
     room: usize,
-) -> std::result::Result<Option<Received>, ReceiveError> {
-    let mut buffer = [0; MAX_MESSAGE_LEN + 1];
+) -> std::result::Result<Option<Received<'a>>, ReceiveError> {
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-    let answer = rustix::net::recvmsg(
-        socket.as_fd(),
-        &mut [IoSliceMut::new(&mut buffer)],
-        &mut ancillary,
-        flags,
-    )
-    .map_err(ReceiveError::Io)?;
+    let answer =
+        rustix::net::recvmsg(socket.as_fd(), &mut [IoSliceMut::new(buffer)], &mut ancillary, flags)
+            .map_err(ReceiveError::Io)?;
     let mut descriptors: Vec<OwnedFd> = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
@@ -152,8 +156,10 @@ fn receive(
         // The end, or a datagram without a byte: they look the same, and no message is empty.
         return Ok(None);
     }
-    // A longer datagram fills the buffer's last byte, and no kind of message has that length.
-    Ok(Some(Received { buffer, len: answer.bytes, descriptor: descriptors.pop() }))
+    if answer.bytes == buffer.len() {
+        return Err(ReceiveError::TooLong);
+    }
+    Ok(Some(Received { message: &buffer[..answer.bytes], descriptor: descriptors.pop() }))
 }
 
 /// Why a datagram could not be had.
@@ -161,4 +167,5 @@ fn receive(
 pub(crate) enum ReceiveError {
     Io(Errno),
     TooManyDescriptors,
+    TooLong,
 }

@@ -327,7 +327,7 @@ fn a_subscriber_that_does_not_read_holds_two_frames_and_learns_the_last_state() 
         match lazy.try_receive().unwrap() {
             Some(Event::Frame { frame, missed }) => frames.push((frame, missed)),
             Some(Event::State(newer)) => state = newer,
-            Some(Event::Closed) => panic!("nothing was wrong"),
+            Some(event @ (Event::Closed | Event::Answer(_))) => panic!("{event:?}"),
             // It polls writable for the owner only now that it has read.
             None if state != last => assert_eq!(area.owner.turn().unwrap().refused.len(), 0),
             None => break,

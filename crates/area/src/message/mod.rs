@@ -3,7 +3,14 @@
 //! All numbers are little endian. One message is one datagram of the `SOCK_SEQPACKET` socket, of exactly the length
 //! that its kind has; reserved bytes are zero when sent and not looked at when received.
 
+mod request;
+
 use std::time::Duration;
+
+pub use request::{
+    ANSWER_HEAD_LEN, Answer, Bits, MAX_ANSWER_LEN, MAX_ANSWER_PAYLOAD_LEN, MAX_REQUEST_LEN,
+    MAX_REQUEST_PAYLOAD_LEN, Op, Outcome, REQUEST_HEAD_LEN, Request, encode_answer, encode_request,
+};
 
 use crate::frame::{FrameFlags, FrameInfo};
 use crate::{Error, ErrorKind, Format, FourCc, Matrix, MonotonicNs, Range, Result};
@@ -45,6 +52,19 @@ pub mod offset {
 
     pub const CREDIT_FRAMES: usize = 8;
     pub const CREDIT_RESERVED: usize = 12;
+
+    pub const REQUEST_TAG: usize = 8;
+    pub const REQUEST_OP: usize = 12;
+    pub const REQUEST_BITS: usize = 14;
+    pub const REQUEST_POS: usize = 16;
+    pub const REQUEST_LEN: usize = 24;
+    pub const REQUEST_AMOUNT: usize = 32;
+
+    pub const ANSWER_TAG: usize = 8;
+    pub const ANSWER_OUTCOME: usize = 12;
+    pub const ANSWER_RESERVED: usize = 14;
+    pub const ANSWER_SEQUENCE: usize = 16;
+    pub const ANSWER_VALUE: usize = 24;
 }
 
 /// Length of a frame message, in bytes.
@@ -53,12 +73,14 @@ pub const FRAME_MESSAGE_LEN: usize = 96;
 pub const STATE_MESSAGE_LEN: usize = 256;
 /// Length of a credit message, in bytes.
 pub const CREDIT_MESSAGE_LEN: usize = 16;
-/// No message is longer.
+/// No message without a payload is longer.
 pub const MAX_MESSAGE_LEN: usize = STATE_MESSAGE_LEN;
 
 const FRAME_KIND: u16 = 1;
 const STATE_KIND: u16 = 2;
 const CREDIT_KIND: u16 = 3;
+const REQUEST_KIND: u16 = 4;
+const ANSWER_KIND: u16 = 5;
 const FLAG_KEY: u16 = 1;
 const STATE_LIVE: u32 = 1;
 const STATE_NO_SIGNAL: u32 = 2;
@@ -107,6 +129,17 @@ pub enum OwnerMessage {
     },
     /// What the owner says of its source.
     State(State),
+    /// What came of a request.
+    Answer(Answer),
+}
+
+/// A message from a subscriber to an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubscriberMessage {
+    /// It takes so many frames more; never 0.
+    Credit(u32),
+    /// It wants application data read or changed.
+    Request(Request),
 }
 
 fn put<const N: usize>(to: &mut [u8], at: usize, bytes: [u8; N]) {
@@ -205,15 +238,20 @@ fn check_len(bytes: &[u8], expected: usize) -> Result<()> {
     }
 }
 
-/// Reads what a subscriber sent: how many more frames it takes.
+/// Reads what a subscriber sent.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidMessage`], [`ErrorKind::WrongVersion`].
-pub fn decode_credit(bytes: &[u8]) -> Result<u32> {
+pub fn decode_subscriber(bytes: &[u8]) -> Result<SubscriberMessage> {
     match kind(bytes)? {
-        CREDIT_KIND => check_len(bytes, CREDIT_MESSAGE_LEN)?,
-        other => return Err(invalid(format!("a subscriber sent a message of kind {other}"))),
+        CREDIT_KIND => decode_credit(bytes).map(SubscriberMessage::Credit),
+        REQUEST_KIND => request::decode_request(bytes).map(SubscriberMessage::Request),
+        other => Err(invalid(format!("a subscriber sent a message of kind {other}"))),
     }
+}
+
+fn decode_credit(bytes: &[u8]) -> Result<u32> {
+    check_len(bytes, CREDIT_MESSAGE_LEN)?;
     match get_u32(bytes, offset::CREDIT_FRAMES) {
         0 => Err(invalid("credit for no frame")),
         frames => Ok(frames),
@@ -228,6 +266,7 @@ pub fn decode_owner(bytes: &[u8]) -> Result<OwnerMessage> {
     match kind(bytes)? {
         FRAME_KIND => decode_frame(bytes),
         STATE_KIND => decode_state(bytes),
+        ANSWER_KIND => request::decode_answer(bytes).map(OwnerMessage::Answer),
         other => Err(invalid(format!("an owner sent a message of kind {other}"))),
     }
 }
