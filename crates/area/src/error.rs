@@ -24,6 +24,8 @@ pub enum ErrorKind {
     TooMuchCredit,
     /// A frame, a format or a payload is larger than an area carries.
     TooLarge,
+    /// No answer came in time.
+    TimedOut,
     /// The peer has not received what was sent before, and there is no room for more.
     Full,
 }

@@ -49,6 +49,7 @@ mod keep;
 mod mapping;
 pub mod message;
 mod owner;
+mod requester;
 mod socket;
 mod subscriber;
 mod subscription;
@@ -61,5 +62,6 @@ pub use frame::{Frame, FrameBuilder, FrameFlags, FrameInfo, GENERATION_SHIFT, MA
 pub use keep::{Keep, MAX_KEEP_LEN};
 pub use message::{Answer, Bits, MAX_CREDIT, Op, Outcome, Request, State};
 pub use owner::{Asked, Limits, Owner, Peer, Turn};
+pub use requester::Requester;
 pub use socket::listen;
 pub use subscriber::{Event, Subscriber};
