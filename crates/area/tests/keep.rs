@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a helper is a failed test")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use eyelet_area::{
     Answer, Bits, ErrorKind, Event, Format, Frame, Keep, MAX_KEEP_LEN, Op, Outcome, Owner, Request,
-    State, Subscriber, listen,
+    Requester, State, Subscriber, listen,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
@@ -376,12 +377,69 @@ fn who_asks_more_than_fits_is_told_so_and_may_go_on() {
         }
     };
     assert_eq!(refused, ErrorKind::Full);
-    // All that one can have sent at once can be answered, too, before it reads.
+    let mut answered = 0;
     while area.is_woken() {
         area.turn();
+        while let Some(event) = subscriber.try_receive().unwrap() {
+            assert!(matches!(event, Event::Answer(answer) if answer.tag == answered));
+            answered += 1;
+        }
     }
-    for tag in 0..sent {
-        assert_eq!(answer(&mut subscriber).tag, tag);
-    }
+    assert_eq!(answered, sent);
     assert_eq!(area.ask(&mut subscriber, add(0, Bits::B64, 0)).value, i64::from(sent));
+}
+
+#[test]
+fn a_requester_waits_for_its_own_answer() {
+    let mut area = Area::new(8);
+    let mut requester = Requester::connect(&area.path).unwrap();
+    // Nobody turns: the answer to this one comes when the next is asked.
+    let late = requester.ask(add(0, Bits::B64, 1), Duration::ZERO).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::TimedOut);
+    let asking = std::thread::spawn(move || {
+        let answer = requester.ask(add(0, Bits::B64, 1), Duration::MAX).unwrap();
+        (requester, answer)
+    });
+    while !asking.is_finished() {
+        let a_while = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+        poll(&mut [PollFd::new(&area.keep, PollFlags::IN)], Some(&a_while)).unwrap();
+        area.turn();
+    }
+    let (mut requester, answer) = asking.join().unwrap();
+    assert_eq!((answer.value, answer.outcome), (2, Outcome::Done));
+    drop(area);
+    let gone = requester.ask(add(0, Bits::B64, 1), Duration::MAX).unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NoOwner);
+}
+
+#[test]
+fn a_frame_on_its_way_leaves_room_for_answers_and_they_for_none() {
+    let mut area = Area::new(8);
+    let mut subscriber = area.subscriber();
+    let mut asked = 0;
+    // Frames and answers pile up: of frames what fits a small socket, of answers all.
+    for _ in 0..60 {
+        subscriber.grant(1).unwrap();
+        subscriber.request(&Request { tag: asked, op: add(0, Bits::B64, 1) }).unwrap();
+        asked += 1;
+        if !area.keep.turn().unwrap().refused.is_empty() {
+            break;
+        }
+        if area.keep.owner().demand() > 0 {
+            break;
+        }
+    }
+    assert!(asked > 1);
+    let (mut frames, mut answers) = (0, 0);
+    while let Some(event) = subscriber.try_receive().unwrap() {
+        match event {
+            Event::Frame { .. } => frames += 1,
+            Event::Answer(answer) => {
+                assert_eq!(answer.tag, answers);
+                answers += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(frames <= 8 && answers == asked, "{frames} frames, {answers} answers of {asked}");
 }
