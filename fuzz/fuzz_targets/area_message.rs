@@ -2,10 +2,11 @@
 #![no_main]
 
 use eyelet_area::message::{
-    CREDIT_MESSAGE_LEN, FRAME_MESSAGE_LEN, OwnerMessage, STATE_MESSAGE_LEN, SubscriberMessage,
-    decode_owner, decode_subscriber, encode_credit, encode_frame, encode_state,
+    ANSWER_HEAD_LEN, CREDIT_MESSAGE_LEN, FRAME_MESSAGE_LEN, MAX_ANSWER_LEN, MAX_REQUEST_LEN,
+    OwnerMessage, REQUEST_HEAD_LEN, STATE_MESSAGE_LEN, SubscriberMessage, decode_owner,
+    decode_subscriber, encode_answer, encode_credit, encode_frame, encode_request, encode_state,
 };
-use eyelet_area::{Credit, Format, MAX_CREDIT};
+use eyelet_area::{Credit, Format, MAX_CREDIT, Outcome};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -23,20 +24,23 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(decode_owner(&encode_state(&state)).ok(), Some(OwnerMessage::State(state)));
         }
         Ok(OwnerMessage::Answer(answer)) => {
-            let again = decode_owner(&answer.encode());
-            assert_eq!(again.ok(), Some(OwnerMessage::Answer(answer)));
+            assert!((ANSWER_HEAD_LEN..=MAX_ANSWER_LEN).contains(&data.len()));
+            assert!(answer.outcome == Outcome::Done || answer.payload.is_empty());
+            let again = decode_owner(&encode_answer(&answer)).ok();
+            assert_eq!(again, Some(OwnerMessage::Answer(answer)));
         }
         Err(error) => short(&error),
     }
     match decode_subscriber(data) {
         Ok(SubscriberMessage::Credit(frames)) => {
             assert_eq!(data.len(), CREDIT_MESSAGE_LEN);
-            let again = decode_subscriber(&encode_credit(frames));
-            assert_eq!(again.ok(), Some(SubscriberMessage::Credit(frames)));
+            let again = decode_subscriber(&encode_credit(frames)).ok();
+            assert_eq!(again, Some(SubscriberMessage::Credit(frames)));
         }
         Ok(SubscriberMessage::Request(request)) => {
-            let again = decode_subscriber(&request.encode());
-            assert_eq!(again.ok(), Some(SubscriberMessage::Request(request)));
+            // It has no reserved bytes, so that there is one way to say it.
+            assert!((REQUEST_HEAD_LEN..=MAX_REQUEST_LEN).contains(&data.len()));
+            assert_eq!(encode_request(&request), data);
         }
         Err(error) => short(&error),
     }

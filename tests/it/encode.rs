@@ -41,7 +41,7 @@ impl Reader {
                     self.subscriber = Subscriber::connect(&self.path)?;
                     self.subscriber.grant(1)?;
                 }
-                None => break,
+                None | Some(Event::Answer(_)) => break,
             }
         }
         bail!("no frame in {}", self.path.display())

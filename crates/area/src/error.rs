@@ -22,8 +22,12 @@ pub enum ErrorKind {
     TooShort,
     /// The peer granted more credit than an area gives.
     TooMuchCredit,
-    /// A frame or a format is larger than an area carries.
+    /// A frame, a format or a payload is larger than an area carries.
     TooLarge,
+    /// No answer came in time.
+    TimedOut,
+    /// The peer has not received what was sent before, and there is no room for more.
+    Full,
 }
 
 /// What went wrong with an area.

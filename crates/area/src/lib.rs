@@ -33,17 +33,39 @@
 //! # }
 //! ```
 //!
-//! Nothing here logs, starts threads or needs an async runtime: [`Owner`] and [`Subscriber`] give one descriptor each
-//! ([`AsFd`](std::os::fd::AsFd)) that polls readable when there is something to do. The layout of the messages is
-//! normative in `docs/ref/area.md`.
+//! The owner of an area of application data is a [`Keep`]: it holds bytes that subscribers read and change by
+//! requests, one after the other, and publishes what came of them. A counter that many processes share:
 //!
-//! Small data that many read and change lie in an area as well: [`Keep`] owns it, and [`Asker`] asks it to read, to write
-//! and to add, one request after the other.
+//! ```
+//! use eyelet_area::{Bits, Event, Keep, Op, Owner, Request, Subscriber};
 //!
-//! Belongs here: what two processes must agree on to pass frames. Does not belong here: where frames come from, and
-//! what is done with them.
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("2-visits");
+//! let mut keep = Keep::new(Owner::new(eyelet_area::listen(&path, 0o600)?, 0)?, 4096)?;
+//!
+//! // In the other process; a `Requester` does this and waits.
+//! let mut subscriber = Subscriber::connect(&path)?;
+//! let op = Op::Add { pos: 0, bits: Bits::B64, amount: 1 };
+//! subscriber.request(&Request { tag: 7, op })?;
+//!
+//! keep.turn()?; // lets it in, adds, answers
+//! while let Some(event) = subscriber.try_receive()? {
+//!     if let Event::Answer(answer) = event {
+//!         assert_eq!((answer.tag, answer.value), (7, 1));
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here logs, starts threads or needs an async runtime: [`Owner`], [`Keep`] and [`Subscriber`] give one
+//! descriptor each ([`AsFd`](std::os::fd::AsFd)) that polls readable when there is something to do. The layout of the
+//! messages is normative in `docs/ref/area.md`.
+//!
+//! Belongs here: what two processes must agree on to pass frames and application data. Does not belong here: where
+//! frames come from, and what is done with them.
 
-mod asker;
 mod clock;
 mod credit;
 mod error;
@@ -53,22 +75,19 @@ mod keep;
 mod mapping;
 pub mod message;
 mod owner;
+mod requester;
 mod socket;
 mod subscriber;
 mod subscription;
-mod turn;
 
-pub use asker::{Asker, Told};
 pub use clock::MonotonicNs;
 pub use credit::{Credit, Overdrawn};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{Format, FourCc, Matrix, Range};
 pub use frame::{Frame, FrameBuilder, FrameFlags, FrameInfo, GENERATION_SHIFT, MAX_FRAME_LEN};
-pub use keep::{Keep, KeepTurn, MAX_KEEP_LEN};
-pub use message::{
-    Answer, Ask, Bits, MAX_CREDIT, MAX_REQUEST_PAYLOAD_LEN, Outcome, Request, State,
-};
-pub use owner::Owner;
+pub use keep::{Keep, MAX_KEEP_LEN};
+pub use message::{Answer, Bits, MAX_CREDIT, Op, Outcome, Request, State};
+pub use owner::{Asked, Limits, Owner, Peer, Turn};
+pub use requester::Requester;
 pub use socket::listen;
 pub use subscriber::{Event, Subscriber};
-pub use turn::{Asked, Limits, Turn};

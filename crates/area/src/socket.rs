@@ -21,10 +21,12 @@ const BACKLOG: i32 = 128;
 ///
 /// It bounds what a subscriber pins that grants credit and never receives. By default that is 276 frames (Linux 6.18),
 /// and a few such peers use up what a user may have in flight (`RLIMIT_NOFILE`), so that nobody is sent any more.
-const SEND_ROOM_BYTES: usize = 2048;
+pub(crate) const SEND_ROOM_BYTES: usize = 2048;
 
-/// Room for answers that were sent and not yet received, in bytes: three of the longest.
-const ANSWER_ROOM_BYTES: usize = 256 << 10;
+/// As [`SEND_ROOM_BYTES`], while answers are sent: three of the longest, some hundreds of the shortest.
+///
+/// Less than a long one needs would refuse it (`EMSGSIZE`); more would only be memory for who does not read.
+pub(crate) const ANSWER_ROOM_BYTES: usize = 128 << 10;
 
 /// Room for descriptors on receipt: more than the one that is allowed, so that a second one is seen and refused.
 const DESCRIPTOR_ROOM: usize = 4;
@@ -84,16 +86,19 @@ pub(crate) fn send(
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> std::result::Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::accept_with(listener, flags)?;
-    rustix::net::sockopt::set_socket_send_buffer_size(&socket, SEND_ROOM_BYTES)?;
+    set_send_room(socket.as_fd(), SEND_ROOM_BYTES)?;
     Ok(socket)
 }
 
-/// Makes room for answers to a subscriber that sends requests, which are longer and pin nothing.
-pub(crate) fn make_room_for_answers(socket: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
-    rustix::net::sockopt::set_socket_send_buffer_size(socket, ANSWER_ROOM_BYTES)
+/// Bounds what may have been sent and not received.
+pub(crate) fn set_send_room(
+    socket: BorrowedFd<'_>,
+    bytes: usize,
+) -> std::result::Result<(), Errno> {
+    rustix::net::sockopt::set_socket_send_buffer_size(socket, bytes)
 }
 
-/// What came in one datagram.
+/// What came in one datagram: its bytes, in the buffer that was given.
 #[derive(Debug)]
 pub(crate) struct Received<'a> {
     pub(crate) message: &'a [u8],
@@ -102,8 +107,8 @@ pub(crate) struct Received<'a> {
 
 /// Receives one message with at most one descriptor, without waiting; `None` at the end of the connection.
 ///
-/// `buffer` has a byte more than the longest message: a longer datagram fills it, and no kind of message has that length.
-/// A message with more descriptors is refused and those that came are closed.
+/// A message with more descriptors is refused and those that came are closed. So is one that fills `buffer`, which has
+/// a byte more than the longest that may come.
 pub(crate) fn receive_with_descriptor<'a>(
     socket: BorrowedFd<'_>,
     buffer: &'a mut [u8],
@@ -151,6 +156,9 @@ fn receive<'a>(
         // The end, or a datagram without a byte: they look the same, and no message is empty.
         return Ok(None);
     }
+    if answer.bytes == buffer.len() {
+        return Err(ReceiveError::TooLong);
+    }
     Ok(Some(Received { message: &buffer[..answer.bytes], descriptor: descriptors.pop() }))
 }
 
@@ -159,4 +167,5 @@ fn receive<'a>(
 pub(crate) enum ReceiveError {
     Io(Errno),
     TooManyDescriptors,
+    TooLong,
 }

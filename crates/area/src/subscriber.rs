@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::message::{self, MAX_PLAIN_MESSAGE_LEN, OwnerMessage, State};
+use crate::message::{
+    self, Answer, MAX_ANSWER_LEN, MAX_MESSAGE_LEN, MAX_REQUEST_PAYLOAD_LEN, Op, OwnerMessage,
+    Request, State,
+};
 use crate::socket::{self, ReceiveError};
 use crate::{Error, ErrorKind, Frame, Result};
 
@@ -23,6 +26,8 @@ pub enum Event {
     },
     /// What the owner says of its source; comes first after connecting, and when it changes.
     State(State),
+    /// What came of a request; the answers come in the order of the requests.
+    Answer(Answer),
     /// The owner has gone. Its area may have a new one: connect again.
     Closed,
 }
@@ -34,6 +39,8 @@ pub enum Event {
 pub struct Subscriber {
     socket: OwnedFd,
     last_sequence: u64,
+    /// A byte longer than the longest message that may come.
+    buffer: Vec<u8>,
 }
 
 impl Subscriber {
@@ -42,7 +49,8 @@ impl Subscriber {
     /// # Errors
     /// [`ErrorKind::NoOwner`] if nothing listens there, or more wait there than may; else [`ErrorKind::Io`].
     pub fn connect(path: &Path) -> Result<Self> {
-        Ok(Self { socket: socket::connect(path)?, last_sequence: 0 })
+        let buffer = vec![0; MAX_MESSAGE_LEN + 1];
+        Ok(Self { socket: socket::connect(path)?, last_sequence: 0, buffer })
     }
 
     /// Grants credit for `frames` more, at most [`MAX_CREDIT`](crate::MAX_CREDIT) in all.
@@ -56,6 +64,38 @@ impl Subscriber {
         }
     }
 
+    /// Asks for application data to be read or changed. The answer comes as an [`Event::Answer`]. Never waits.
+    ///
+    /// Receive the answers: the owner closes the connection of who asks on and does not. Who writes and leaves before
+    /// the answer comes has what it asked for done all the same, if the owner lives to read it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] for more than [`MAX_REQUEST_PAYLOAD_LEN`] bytes to write; [`ErrorKind::Full`] while the
+    /// owner has not read the requests before: nothing was sent, wait for answers and try again; else
+    /// [`ErrorKind::Io`]. A connection that has ended is no error here, [`Event::Closed`] tells it.
+    pub fn request(&mut self, request: &Request) -> Result<()> {
+        match &request.op {
+            Op::Write { payload, .. } if payload.len() > MAX_REQUEST_PAYLOAD_LEN => {
+                let text = format!(
+                    "a request to write {} bytes; at most {MAX_REQUEST_PAYLOAD_LEN} at once",
+                    payload.len()
+                );
+                return Err(Error::new(ErrorKind::TooLarge, text));
+            }
+            _ => {}
+        }
+        if self.buffer.len() <= MAX_ANSWER_LEN {
+            self.buffer = vec![0; MAX_ANSWER_LEN + 1];
+        }
+        match socket::send(self.socket.as_fd(), &message::encode_request(request), None) {
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(Errno::AGAIN) => {
+                Err(Error::new(ErrorKind::Full, "the owner has not read the requests before"))
+            }
+            Err(e) => Err(Error::io("failed to send a request", e)),
+        }
+    }
+
     /// Receives what is there; `None` if there is nothing now. Never waits.
     ///
     /// # Errors
@@ -64,13 +104,17 @@ impl Subscriber {
     /// [`ErrorKind::Io`] if the kernel refuses; with `EMFILE` this process has no descriptor left for the frame, which
     /// is lost. Drop the subscriber after any of them: dropping it is what closes the connection.
     pub fn try_receive(&mut self) -> Result<Option<Event>> {
-        let mut buffer = [0; MAX_PLAIN_MESSAGE_LEN + 1];
-        let received = match socket::receive_with_descriptor(self.socket.as_fd(), &mut buffer) {
+        let socket = self.socket.as_fd();
+        let received = match socket::receive_with_descriptor(socket, &mut self.buffer) {
             Ok(Some(received)) => received,
             Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET)) => return Ok(Some(Event::Closed)),
             Err(ReceiveError::Io(Errno::AGAIN | Errno::INTR)) => return Ok(None),
             Err(ReceiveError::Io(e)) => return Err(Error::io("failed to receive a frame", e)),
             Err(ReceiveError::TooManyDescriptors) => return Err(wrong_descriptors("several")),
+            Err(ReceiveError::TooLong) => {
+                let text = "a message longer than any that was asked for";
+                return Err(Error::new(ErrorKind::InvalidMessage, text));
+            }
         };
         let descriptor_less = match message::decode_owner(received.message)? {
             OwnerMessage::Frame { info, missed } => {
@@ -84,16 +128,14 @@ impl Subscriber {
                 return Ok(Some(Event::Frame { frame, missed }));
             }
             OwnerMessage::State(state) => Event::State(state),
-            OwnerMessage::Answer(_) => {
-                let text = "an answer where nothing was asked";
-                return Err(Error::new(ErrorKind::InvalidMessage, text));
-            }
+            OwnerMessage::Answer(answer) => Event::Answer(answer),
         };
         match received.descriptor {
             None => Ok(Some(descriptor_less)),
-            Some(_) => {
-                Err(Error::new(ErrorKind::WrongDescriptors, "a state message with a descriptor"))
-            }
+            Some(_) => Err(Error::new(
+                ErrorKind::WrongDescriptors,
+                "a state or an answer with a descriptor",
+            )),
         }
     }
 

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::net::Shutdown;
 
 use crate::message::{self, Answer, MAX_CREDIT, Request, State, SubscriberMessage};
-use crate::socket::{self, ReceiveError};
+use crate::socket::{self, ANSWER_ROOM_BYTES, ReceiveError, SEND_ROOM_BYTES};
 use crate::{Credit, Error, ErrorKind, Frame, Result};
 
 /// A connection, and what it is owed.
@@ -19,22 +19,20 @@ pub(crate) struct Subscription {
     pub(crate) owes_state: bool,
     /// It was sent a frame, so it has asked for one.
     has_had_frame: bool,
-    /// It has sent a request, and is sent no frame.
-    is_for_requests: bool,
     /// What epoll tells of its socket; that it was closed is told always.
     pub(crate) interest: epoll::EventFlags,
+    /// What may have been sent to it and not received, in bytes.
+    send_room: usize,
 }
 
-/// What a look at a subscriber's socket found.
-#[derive(Debug, PartialEq, Eq)]
-enum Heard {
-    /// A message, which granted credit.
-    Credit,
-    /// A message, which asks for something.
-    Request(Request),
-    /// No message now.
-    Nothing,
-    /// The subscriber has left.
+/// What a subscriber sent, as far as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// All that was wanted; there may be no more now.
+    Enough,
+    /// As many requests as there was room for; there may be more.
+    Share,
+    /// All, and the subscriber has left.
     End,
 }
 
@@ -47,8 +45,8 @@ impl Subscription {
             credit,
             owes_state: true,
             has_had_frame: false,
-            is_for_requests: false,
             interest,
+            send_room: SEND_ROOM_BYTES,
         }
     }
 
@@ -57,84 +55,72 @@ impl Subscription {
         self.has_had_frame || self.credit.has_credit()
     }
 
-    /// Reads all credit that came, or at most so many requests; false when the subscriber has left.
+    /// Reads all that came, but at most `room` requests, onto `requests`.
     ///
-    /// Ends soon, whatever it sends: each grant is for a frame at the least, and more than [`MAX_CREDIT`] is an error.
+    /// Ends soon, whatever it sends: each credit is of a frame at the least, and more than [`MAX_CREDIT`] is an error.
     pub(crate) fn hear(
         &mut self,
         buffer: &mut [u8],
+        room: usize,
         requests: &mut Vec<Request>,
-        most_requests: usize,
-    ) -> Result<bool> {
-        let mut left = most_requests;
-        while left > 0 {
+    ) -> Result<Heard> {
+        let end = requests.len() + room;
+        while requests.len() < end {
             match self.hear_message(buffer)? {
-                Heard::Credit => {}
-                Heard::Request(request) => {
-                    requests.push(request);
-                    left -= 1;
-                }
-                Heard::Nothing => return Ok(true),
-                Heard::End => return Ok(false),
+                Message::Some(SubscriberMessage::Credit(frames)) => self.grant(frames)?,
+                Message::Some(SubscriberMessage::Request(request)) => requests.push(request),
+                Message::None => return Ok(Heard::Enough),
+                Message::End => return Ok(Heard::End),
             }
         }
-        Ok(true)
+        Ok(Heard::Share)
     }
 
-    /// Reads credit unless some is left; false when the subscriber has left.
-    pub(crate) fn hear_one_credit(&mut self, buffer: &mut [u8]) -> Result<bool> {
-        if self.credit.has_credit() {
-            return Ok(true);
+    /// As [`hear`](Self::hear), but only until it has credit.
+    pub(crate) fn hear_credit(
+        &mut self,
+        buffer: &mut [u8],
+        room: usize,
+        requests: &mut Vec<Request>,
+    ) -> Result<Heard> {
+        let end = requests.len() + room;
+        while !self.credit.has_credit() && requests.len() < end {
+            match self.hear_message(buffer)? {
+                Message::Some(SubscriberMessage::Credit(frames)) => self.grant(frames)?,
+                Message::Some(SubscriberMessage::Request(request)) => requests.push(request),
+                Message::None => break,
+                Message::End => return Ok(Heard::End),
+            }
         }
-        match self.hear_message(buffer)? {
-            Heard::End => Ok(false),
-            Heard::Request(_) => Err(both()),
-            Heard::Credit | Heard::Nothing => Ok(true),
-        }
+        Ok(Heard::Enough)
     }
 
-    fn hear_message(&mut self, buffer: &mut [u8]) -> Result<Heard> {
-        let received = loop {
-            match socket::receive_without_descriptor(self.socket.as_fd(), buffer) {
-                Ok(Some(received)) => break received,
-                Ok(None) | Err(ReceiveError::Io(Errno::CONNRESET | Errno::PIPE)) => {
-                    return Ok(Heard::End);
-                }
-                Err(ReceiveError::Io(Errno::AGAIN)) => return Ok(Heard::Nothing),
-                Err(ReceiveError::Io(Errno::INTR)) => {}
+    fn grant(&mut self, frames: u32) -> Result<()> {
+        self.credit.grant(frames).map_err(|_| {
+            let text = format!("a subscriber granted more than {MAX_CREDIT} frames");
+            Error::new(ErrorKind::TooMuchCredit, text)
+        })
+    }
+
+    fn hear_message(&mut self, buffer: &mut [u8]) -> Result<Message> {
+        loop {
+            let received = match socket::receive_without_descriptor(self.socket.as_fd(), buffer) {
+                Ok(Some(received)) => received,
+                Ok(None) | Err(ReceiveError::Io(Errno::PIPE)) => return Ok(Message::End),
+                Err(ReceiveError::Io(Errno::AGAIN)) => return Ok(Message::None),
+                // The latter is told once of a peer that left with messages unread. What it sent before comes after.
+                Err(ReceiveError::Io(Errno::INTR | Errno::CONNRESET)) => continue,
                 Err(ReceiveError::Io(e)) => {
                     return Err(Error::io("failed to hear a subscriber", e));
                 }
                 Err(ReceiveError::TooManyDescriptors) => return Err(needless_descriptor()),
+                Err(ReceiveError::TooLong) => return Err(too_long()),
+            };
+            if received.descriptor.is_some() {
+                return Err(needless_descriptor());
             }
-        };
-        if received.descriptor.is_some() {
-            return Err(needless_descriptor());
+            return message::decode_subscriber(received.message).map(Message::Some);
         }
-        let frames = match message::decode_subscriber(received.message)? {
-            SubscriberMessage::Request(_) if self.has_asked() => return Err(both()),
-            SubscriberMessage::Request(request) => {
-                if !self.is_for_requests {
-                    socket::make_room_for_answers(self.socket.as_fd())
-                        .map_err(|e| Error::io("failed to make room for answers", e))?;
-                    self.is_for_requests = true;
-                }
-                return Ok(Heard::Request(request));
-            }
-            SubscriberMessage::Credit(_) if self.is_for_requests => return Err(both()),
-            SubscriberMessage::Credit(frames) => frames,
-        };
-        self.credit.grant(frames).map_err(|_| {
-            let text = format!("a subscriber granted more than {MAX_CREDIT} frames");
-            Error::new(ErrorKind::TooMuchCredit, text)
-        })?;
-        Ok(Heard::Credit)
-    }
-
-    /// Sends an answer.
-    pub(crate) fn answer(&self, answer: &Answer) -> Result<()> {
-        socket::send(self.socket.as_fd(), &answer.encode(), None)
-            .map_err(|e| Error::io("a subscriber does not take its answers", e))
     }
 
     /// Tells whether it is owed nothing, and credit that comes now could not be used before the next frame.
@@ -144,6 +130,9 @@ impl Subscription {
 
     /// Sends state and newest frame if they are due; true when the socket is full and something is left.
     pub(crate) fn send_due(&mut self, state: &State, newest: Option<&Frame>) -> bool {
+        if self.owes_state || (self.credit.is_due() && newest.is_some()) {
+            self.make_room(SEND_ROOM_BYTES);
+        }
         if self.owes_state {
             match socket::send(self.socket.as_fd(), &message::encode_state(state), None) {
                 Ok(()) => self.owes_state = false,
@@ -163,6 +152,35 @@ impl Subscription {
         false
     }
 
+    /// Sends an answer.
+    ///
+    /// # Errors
+    /// It does not fit the socket: the subscriber has not received those before.
+    pub(crate) fn send_answer(&mut self, answer: &Answer) -> Result<()> {
+        self.make_room(ANSWER_ROOM_BYTES);
+        match socket::send(self.socket.as_fd(), &message::encode_answer(answer), None) {
+            Ok(()) => Ok(()),
+            Err(why @ (Errno::PIPE | Errno::CONNRESET)) => {
+                self.is_full(why);
+                Ok(())
+            }
+            Err(Errno::AGAIN) => {
+                let text = "a subscriber asks and does not receive the answers";
+                Err(Error::new(ErrorKind::Full, text))
+            }
+            Err(e) => Err(Error::io("failed to answer a subscriber", e)),
+        }
+    }
+
+    /// Answers need room for those that were asked for at once; frames in it would only be pinned.
+    fn make_room(&mut self, bytes: usize) {
+        if self.send_room != bytes {
+            self.send_room = bytes;
+            // If it fails, what is sent next says so.
+            socket::set_send_room(self.socket.as_fd(), bytes).ok();
+        }
+    }
+
     /// Judges why a message could not be sent.
     fn is_full(&self, why: Errno) -> bool {
         if why == Errno::PIPE {
@@ -174,11 +192,20 @@ impl Subscription {
     }
 }
 
-fn both() -> Error {
-    let text = "a subscriber that wants frames and sends requests: each needs its own connection";
-    Error::new(ErrorKind::InvalidMessage, text)
+/// What a look at a subscriber's socket found.
+#[derive(Debug)]
+enum Message {
+    Some(SubscriberMessage),
+    /// Nothing now.
+    None,
+    /// The subscriber has left.
+    End,
 }
 
 fn needless_descriptor() -> Error {
     Error::new(ErrorKind::WrongDescriptors, "a subscriber sent a descriptor")
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::InvalidMessage, "a message longer than any that a subscriber sends")
 }

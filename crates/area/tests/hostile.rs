@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use eyelet_area::message::{self, offset};
 use eyelet_area::{
-    ErrorKind, Event, Format, FourCc, Frame, FrameBuilder, FrameInfo, Limits, MAX_FRAME_LEN,
-    MonotonicNs, Owner, State, Subscriber, listen,
+    Answer, Bits, ErrorKind, Event, Format, FourCc, Frame, FrameBuilder, FrameInfo, Keep, Limits,
+    MAX_FRAME_LEN, MonotonicNs, Op, Outcome, Owner, Request, State, Subscriber, listen,
 };
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
@@ -140,7 +140,7 @@ fn a_subscriber_that_sends_nonsense_is_sent_away_and_the_others_go_on() {
     let state = message::encode_state(&State::Live).to_vec();
     let frame = message::encode_frame(sealed(&[1; 64]).info(), 0).to_vec();
     let too_long = [&credit(1)[..], &[0; 16]].concat();
-    let cases: [(&str, ErrorKind, Vec<Vec<u8>>); 15] = [
+    let cases: [(&str, ErrorKind, Vec<Vec<u8>>); 16] = [
         ("nonsense", ErrorKind::InvalidMessage, vec![b"GET / HTTP/1.1\r\n\r\n".to_vec()]),
         ("one byte", ErrorKind::InvalidMessage, vec![vec![0]]),
         ("half a credit", ErrorKind::InvalidMessage, vec![credit(1)[..12].to_vec()]),
@@ -148,7 +148,8 @@ fn a_subscriber_that_sends_nonsense_is_sent_away_and_the_others_go_on() {
         ("far over-long", ErrorKind::InvalidMessage, vec![credit(1).repeat(2000)]),
         ("version 0", ErrorKind::WrongVersion, vec![with(offset::VERSION, &[0, 0])]),
         ("version 2", ErrorKind::WrongVersion, vec![with(offset::VERSION, &[2, 0])]),
-        ("kind 4", ErrorKind::InvalidMessage, vec![with(offset::KIND, &[4, 0])]),
+        ("half a request", ErrorKind::InvalidMessage, vec![with(offset::KIND, &[4, 0])]),
+        ("kind 6", ErrorKind::InvalidMessage, vec![with(offset::KIND, &[6, 0])]),
         ("a state", ErrorKind::InvalidMessage, vec![state]),
         ("a frame", ErrorKind::InvalidMessage, vec![frame]),
         ("credit 0", ErrorKind::InvalidMessage, vec![credit(0).to_vec()]),
@@ -327,7 +328,7 @@ fn a_subscriber_that_does_not_read_holds_two_frames_and_learns_the_last_state() 
         match lazy.try_receive().unwrap() {
             Some(Event::Frame { frame, missed }) => frames.push((frame, missed)),
             Some(Event::State(newer)) => state = newer,
-            Some(Event::Closed) => panic!("nothing was wrong"),
+            Some(event @ (Event::Closed | Event::Answer(_))) => panic!("{event:?}"),
             // It polls writable for the owner only now that it has read.
             None if state != last => assert_eq!(area.owner.turn().unwrap().refused.len(), 0),
             None => break,
@@ -341,6 +342,202 @@ fn a_subscriber_that_does_not_read_holds_two_frames_and_learns_the_last_state() 
     assert_eq!(frame.info().sequence, area.published);
     assert_eq!(frames.last().unwrap().0.info().sequence + missed + 1, area.published);
     drop((area, good, lazy, frames, frame));
+    alone.end();
+}
+
+// ---- requests ----
+
+/// An area of application data, and somebody who does nothing wrong.
+struct Kept {
+    keep: Keep,
+    path: PathBuf,
+    good: Subscriber,
+    sum: i64,
+    _folder: tempfile::TempDir,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let Area { owner, path, _folder, .. } = Area::new();
+        let mut keep = Keep::new(owner, 64).unwrap();
+        let mut good = Subscriber::connect(&path).unwrap();
+        keep.turn().unwrap();
+        assert!(matches!(good.try_receive(), Ok(Some(Event::State(State::Live)))));
+        Self { keep, path, good, sum: 0, _folder }
+    }
+
+    /// A request of the good one is answered in this turn, and nothing but its own changes was made.
+    fn check(&mut self) {
+        let op = Op::Add { pos: 0, bits: Bits::B64, amount: 3 };
+        self.good.request(&Request { tag: 1, op }).unwrap();
+        self.keep.turn().unwrap();
+        self.sum += 3;
+        let event = self.good.try_receive().unwrap();
+        let Some(Event::Answer(answer)) = event else { panic!("{event:?}") };
+        assert_eq!((answer.outcome, answer.value), (Outcome::Done, self.sum));
+        assert_eq!(self.keep.content()[8..], [0; 56]);
+    }
+}
+
+fn bad_requests() -> Vec<(&'static str, Vec<u8>)> {
+    let encode = |op| message::encode_request(&Request { tag: 0, op });
+    let read = encode(Op::Read { pos: 9, len: 1 });
+    let write = encode(Op::Write { pos: 9, payload: vec![9; 5] });
+    let add = encode(Op::Add { pos: 9, bits: Bits::B8, amount: 1 });
+    let with = |message: &[u8], at: usize, bytes: &[u8]| {
+        let mut message = message.to_vec();
+        message[at..at + bytes.len()].copy_from_slice(bytes);
+        message
+    };
+    vec![
+        ("op 0", with(&add, offset::REQUEST_OP, &[0])),
+        ("op 9", with(&add, offset::REQUEST_OP, &[9])),
+        ("7 bits", with(&add, offset::REQUEST_BITS, &[7])),
+        ("a long add", with(&add, offset::REQUEST_LEN, &[1])),
+        ("an add with a payload", [&add[..], &[1]].concat()),
+        ("a read with a payload", [&read[..], &[1]].concat()),
+        ("a write of less than it says", write[..write.len() - 1].to_vec()),
+        ("a write of more than it says", [&write[..], &[9]].concat()),
+        ("a write that says it is giant", with(&write, offset::REQUEST_LEN, &[0xff; 8])),
+        ("a giant write", encode(Op::Write { pos: 9, payload: vec![9; 65_537] })),
+        ("a far larger one", encode(Op::Write { pos: 9, payload: vec![9; 150_000] })),
+        ("half a head", add[..20].to_vec()),
+        ("an answer", message::encode_answer(&Answer::new(0, Outcome::Done))),
+    ]
+}
+
+#[test]
+fn requests_that_are_none_cost_their_sender_its_connection_and_change_nothing() {
+    let alone = Alone::new();
+    let mut kept = Kept::new();
+    for (name, bytes) in bad_requests() {
+        let peer = connect(&kept.path);
+        send(&peer, &bytes, &[]).unwrap();
+        let turn = kept.keep.turn().unwrap();
+        let kinds: Vec<_> = turn.refused.iter().map(eyelet_area::Error::kind).collect();
+        assert_eq!(kinds, [ErrorKind::InvalidMessage], "{name}");
+        assert!(is_closed(&peer), "{name}");
+        kept.check();
+    }
+    let request = message::encode_request(&Request { tag: 0, op: Op::Read { pos: 0, len: 0 } });
+    let peer = connect(&kept.path);
+    send(&peer, &request, &[File::open("/dev/null").unwrap().as_fd()]).unwrap();
+    let turn = kept.keep.turn().unwrap();
+    assert_eq!(turn.refused[0].kind(), ErrorKind::WrongDescriptors);
+    assert!(is_closed(&peer));
+    kept.check();
+    drop((kept, peer));
+    alone.end();
+}
+
+#[test]
+fn who_reads_no_answers_is_sent_away() {
+    let alone = Alone::new();
+    let ops = [
+        Op::Read { pos: 0, len: 0 },
+        Op::Read { pos: 1, len: 0 },
+        Op::Write { pos: 100, payload: vec![1; 65_536] },
+        Op::Add { pos: u64::MAX, bits: Bits::B64, amount: 1 },
+    ];
+    for op in ops {
+        for is_kept in [true, false] {
+            let mut kept = Kept::new();
+            let mut area = Area::new();
+            let peer = connect(if is_kept { &kept.path } else { &area.path });
+            let bytes = message::encode_request(&Request { tag: 0, op: op.clone() });
+            let mut refused = Vec::new();
+            for _ in 0..2000 {
+                send(&peer, &bytes, &[]).ok();
+                // The second one tells what became of the answers.
+                for _ in 0..2 {
+                    let turn = if is_kept { kept.keep.turn() } else { area.owner.turn() };
+                    refused.extend(turn.unwrap().refused);
+                }
+                kept.check();
+                if !refused.is_empty() {
+                    break;
+                }
+            }
+            let kinds: Vec<_> = refused.iter().map(eyelet_area::Error::kind).collect();
+            assert_eq!(kinds, [ErrorKind::Full], "{op:?}");
+            assert!(is_closed(&peer));
+            drop((kept, area, peer));
+        }
+    }
+    alone.end();
+}
+
+#[test]
+fn who_reads_no_answers_and_does_wrong_as_well_is_sent_away_once() {
+    let alone = Alone::new();
+    let mut area = Area::new();
+    let bytes = message::encode_request(&Request { tag: 0, op: Op::Read { pos: 0, len: 0 } });
+    let mut fits = None;
+    for last in [&b""[..], b"nonsense"] {
+        let peer = connect(&area.path);
+        let mut asked = 0;
+        let refused = loop {
+            if fits == Some(asked) {
+                send(&peer, &bytes, &[]).unwrap();
+                send(&peer, last, &[]).unwrap();
+                break area.owner.turn().unwrap().refused;
+            }
+            send(&peer, &bytes, &[]).unwrap();
+            let refused = area.owner.turn().unwrap().refused;
+            if !refused.is_empty() {
+                break refused;
+            }
+            asked += 1;
+        };
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert_eq!(refused[0].kind(), ErrorKind::Full);
+        assert!(is_closed(&peer) && area.owner.subscribers() == 0);
+        fits = Some(asked);
+    }
+    drop(area);
+    alone.end();
+}
+
+#[test]
+fn a_flood_of_requests_does_not_keep_a_turn_busy() {
+    let alone = Alone::new();
+    let mut kept = Kept::new();
+    let (path, stop) = (kept.path.clone(), AtomicBool::new(false));
+    let encode = |op| message::encode_request(&Request { tag: 0, op });
+    let messages = [
+        encode(Op::Read { pos: 0, len: 0 }),
+        encode(Op::Write { pos: 60, payload: vec![1; 65_000] }),
+        encode(Op::Add { pos: 60, bits: Bits::B64, amount: 1 }),
+        encode(Op::Add { pos: 60, bits: Bits::B64, amount: 1 })[..39].to_vec(),
+    ];
+    std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        for message in &messages {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let Some(peer) = connect_or_none(&path) else { continue };
+                    // Some read their answers, so that they are not sent away.
+                    while !is_closed(&peer) && !stop.load(Ordering::Relaxed) {
+                        send(&peer, message, &[]).ok();
+                    }
+                }
+            });
+        }
+        let op = Op::Add { pos: 0, bits: Bits::B64, amount: 1 };
+        for n in 1..=40 {
+            kept.good.request(&Request { tag: n, op: op.clone() }).unwrap();
+            let answer = loop {
+                kept.keep.turn().unwrap();
+                match kept.good.try_receive().unwrap() {
+                    Some(Event::Answer(answer)) => break answer,
+                    None => {}
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert_eq!((answer.tag, answer.value), (n, i64::from(n)));
+        }
+    });
+    drop(kept);
     alone.end();
 }
 
@@ -434,6 +631,13 @@ fn messages_that_are_none_are_refused() {
     assert_eq!(liar.refusal("a state with one", &state, &one), ErrorKind::WrongDescriptors);
     state[offset::STATE_STATE] = 9;
     assert_eq!(liar.refusal("state 9", &state, &[]), ErrorKind::InvalidMessage);
+    let mut answer = message::encode_answer(&Answer::new(1, Outcome::Done));
+    assert_eq!(liar.refusal("an answer with one", &answer, &one), ErrorKind::WrongDescriptors);
+    answer[offset::ANSWER_OUTCOME] = 4;
+    assert_eq!(liar.refusal("outcome 4", &answer, &[]), ErrorKind::InvalidMessage);
+    answer[offset::ANSWER_OUTCOME] = 0;
+    let unasked = [&answer[..], &[0; 300]].concat();
+    assert_eq!(liar.refusal("a long one", &unasked, &[]), ErrorKind::InvalidMessage);
     drop((liar, frame));
     alone.end();
 }

@@ -1,402 +1,445 @@
-//! Areas of application data: changed by many at once, each state whole, and nobody disturbed by who does wrong.
+//! Areas of application data: what requests do, what is published of it, and in which order.
 #![allow(clippy::unwrap_used, reason = "a failed step of a helper is a failed test")]
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use eyelet_area::message::encode_credit;
 use eyelet_area::{
-    Answer, Ask, Asker, Bits, Event, Format, FrameBuilder, Keep, MAX_KEEP_LEN,
-    MAX_REQUEST_PAYLOAD_LEN, MonotonicNs, Outcome, Owner, Request, Subscriber, listen,
+    Answer, Bits, ErrorKind, Event, Format, Frame, Keep, MAX_KEEP_LEN, Op, Outcome, Owner, Request,
+    Requester, State, Subscriber, listen,
 };
-use proptest::prelude::*;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+const GENERATION: u32 = 3;
+const START: u64 = 3 << 40;
 
-/// An area whose owner works in a thread of its own, and ends when this is dropped.
-struct Kept {
+struct Area {
+    keep: Keep,
     path: PathBuf,
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Vec<String>>>,
     _folder: tempfile::TempDir,
 }
 
-impl Kept {
-    fn start(len: u64) -> Self {
+impl Area {
+    fn new(len: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("area");
-        let owner = Owner::new(listen(&path, 0o600).unwrap(), 0).unwrap();
-        let mut keep = Keep::new(owner, len).unwrap();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&is_over);
-        let thread = std::thread::spawn(move || {
-            let mut refused = Vec::new();
-            while !told.load(Ordering::Relaxed) {
-                let tick = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
-                poll(&mut [PollFd::new(&keep, PollFlags::IN)], Some(&tick)).unwrap();
-                refused.extend(keep.turn().unwrap().refused.iter().map(ToString::to_string));
-            }
-            refused
-        });
-        Self { path, is_over, thread: Some(thread), _folder: folder }
+        let owner = Owner::new(listen(&path, 0o600).unwrap(), GENERATION).unwrap();
+        Self { keep: Keep::new(owner, len).unwrap(), path, _folder: folder }
     }
 
-    fn asker(&self) -> Asker {
-        Asker::connect(&self.path).unwrap()
+    /// Somebody who has been let in and has heard that the area is live.
+    fn subscriber(&mut self) -> Subscriber {
+        let mut subscriber = Subscriber::connect(&self.path).unwrap();
+        self.turn();
+        let event = subscriber.try_receive().unwrap();
+        assert!(matches!(event, Some(Event::State(State::Live))), "{event:?}");
+        subscriber
     }
 
-    /// Ends it and gives what was refused.
-    fn end(mut self) -> Vec<String> {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().unwrap()
+    fn turn(&mut self) {
+        let turn = self.keep.turn().unwrap();
+        assert!(turn.refused.is_empty() && turn.requests.is_empty(), "{turn:?}");
+        assert!(!self.keep.owes_turn());
     }
-}
 
-fn ask(asker: &mut Asker, ask: Ask) -> Answer {
-    asker.ask(ask, PATIENCE).unwrap()
-}
+    fn ask(&mut self, subscriber: &mut Subscriber, op: Op) -> Answer {
+        subscriber.request(&Request { tag: 77, op }).unwrap();
+        self.turn();
+        let answer = answer(subscriber);
+        assert_eq!(answer.tag, 77);
+        answer
+    }
 
-fn newest(path: &Path) -> Vec<u8> {
-    let mut subscriber = Subscriber::connect(path).unwrap();
-    subscriber.grant(1).unwrap();
-    loop {
-        match subscriber.receive(PATIENCE).unwrap() {
-            Some(Event::Frame { frame, .. }) => {
-                assert_eq!(frame.info().format, Format::default());
-                return frame.bytes().unwrap().to_vec();
-            }
-            Some(Event::State(_)) => {}
-            other => panic!("{other:?}"),
-        }
+    fn is_woken(&self) -> bool {
+        poll(&mut [PollFd::new(&self.keep, PollFlags::IN)], Some(&NOW)) == Ok(1)
     }
 }
 
-#[test]
-fn what_is_written_is_read_by_asking_and_by_following() {
-    let kept = Kept::start(16);
-    assert_eq!(newest(&kept.path), [0; 16]);
-    let mut asker = kept.asker();
-    let wrote = ask(&mut asker, Ask::Write { pos: 4, payload: b"abcd".to_vec() });
-    assert_eq!((wrote.outcome, wrote.sequence), (Outcome::Done, 2));
-    assert_eq!(ask(&mut asker, Ask::Read { pos: 4, len: 2 }).payload, b"ab");
-    assert_eq!(ask(&mut asker, Ask::Read { pos: 12, len: 0 }).payload, [0; 4]);
-    assert_eq!(&newest(&kept.path)[4..8], b"abcd");
-    assert_eq!(ask(&mut asker, Ask::Read { pos: 16, len: 0 }).payload, b"");
-    assert!(kept.end().is_empty());
-}
-
-#[test]
-fn numbers_wrap_and_have_a_sign() {
-    let kept = Kept::start(8);
-    let mut asker = kept.asker();
-    let mut add = |bits, amount| ask(&mut asker, Ask::Add { pos: 0, bits, amount }).value;
-    assert_eq!(add(Bits::B8, 127), 127);
-    assert_eq!(add(Bits::B8, 1), -128);
-    assert_eq!(add(Bits::B8, 128), 0);
-    assert_eq!(add(Bits::B16, -1), -1);
-    assert_eq!(add(Bits::B32, 1), 65_536);
-    assert_eq!(add(Bits::B64, i64::MAX), i64::MIN + 65_535);
-    kept.end();
-}
-
-#[test]
-fn what_lies_outside_changes_nothing() {
-    let kept = Kept::start(100_000);
-    let mut asker = kept.asker();
-    let outside = [
-        Ask::Read { pos: 100_001, len: 0 },
-        Ask::Read { pos: 99_999, len: 2 },
-        Ask::Read { pos: u64::MAX, len: 2 },
-        Ask::Write { pos: 99_999, payload: vec![1; 2] },
-        Ask::Write { pos: u64::MAX, payload: vec![1; 2] },
-        Ask::Add { pos: 99_993, bits: Bits::B64, amount: 1 },
-    ];
-    for request in outside {
-        let answer = ask(&mut asker, request);
-        assert_eq!((answer.outcome, answer.value), (Outcome::OutOfRange, 100_000));
-    }
-    assert_eq!(ask(&mut asker, Ask::Read { pos: 0, len: 0 }).outcome, Outcome::TooLong);
-    let most = MAX_REQUEST_PAYLOAD_LEN as u64;
-    assert_eq!(ask(&mut asker, Ask::Read { pos: 0, len: most }).payload, [0; 65_536]);
-    let nothing = ask(&mut asker, Ask::Write { pos: 100_000, payload: Vec::new() });
-    assert_eq!(nothing.outcome, Outcome::Done);
-    asker.send(Ask::Write { pos: 0, payload: vec![0; MAX_REQUEST_PAYLOAD_LEN + 1] }).unwrap_err();
-    let folder = tempfile::tempdir().unwrap();
-    for len in [0, MAX_KEEP_LEN + 1] {
-        let socket = listen(&folder.path().join(len.to_string()), 0o600).unwrap();
-        Keep::new(Owner::new(socket, 0).unwrap(), len).unwrap_err();
-    }
-    kept.end();
-}
-
-#[test]
-fn many_count_at_once_and_nothing_is_lost() {
-    const COUNTERS: u64 = 8;
-    const TIMES: u64 = 500;
-    let kept = Kept::start(8);
-    let counting: Vec<_> = (0..COUNTERS)
-        .map(|_| {
-            let mut asker = kept.asker();
-            std::thread::spawn(move || {
-                for _ in 0..TIMES {
-                    ask(&mut asker, Ask::Add { pos: 0, bits: Bits::B64, amount: 1 });
-                }
-            })
-        })
-        .collect();
-    counting.into_iter().for_each(|thread| thread.join().unwrap());
-    assert_eq!(newest(&kept.path), (COUNTERS * TIMES).to_le_bytes());
-    assert!(kept.end().is_empty());
-}
-
-#[test]
-fn nobody_sees_half_a_change() {
-    let kept = Kept::start(4096);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let writing: Vec<_> = (1..=2u8)
-        .map(|byte| {
-            let (mut asker, is_over) = (kept.asker(), Arc::clone(&is_over));
-            std::thread::spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    ask(&mut asker, Ask::Write { pos: 0, payload: vec![byte; 4096] });
-                }
-            })
-        })
-        .collect();
-    let mut subscriber = Subscriber::connect(&kept.path).unwrap();
-    let (mut states, mut last) = (0, 0);
-    subscriber.grant(1).unwrap();
-    while states < 200 {
-        match subscriber.receive(PATIENCE).unwrap() {
-            Some(Event::Frame { frame, .. }) => {
-                let bytes = frame.bytes().unwrap();
-                assert!(bytes.iter().all(|byte| *byte == bytes[0]), "half a change");
-                assert!(frame.info().sequence > last);
-                last = frame.info().sequence;
-                states += 1;
-                subscriber.grant(1).unwrap();
-            }
-            Some(Event::State(_)) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    is_over.store(true, Ordering::Relaxed);
-    writing.into_iter().for_each(|thread| thread.join().unwrap());
-    kept.end();
-}
-
-#[test]
-fn who_is_told_of_a_change_finds_it_in_the_frame_of_that_sequence() {
-    let kept = Kept::start(8);
-    let mut asker = kept.asker();
-    for following in [false, true] {
-        let mut subscriber = Subscriber::connect(&kept.path).unwrap();
-        if following {
-            subscriber.grant(2).unwrap();
-        }
-        let answer = ask(&mut asker, Ask::Add { pos: 0, bits: Bits::B64, amount: 1 });
-        if !following {
-            subscriber.grant(2).unwrap();
-        }
-        let value = loop {
-            match subscriber.receive(PATIENCE).unwrap() {
-                Some(Event::Frame { frame, .. }) if frame.info().sequence >= answer.sequence => {
-                    break frame.bytes().unwrap().to_vec();
-                }
-                Some(Event::Frame { .. } | Event::State(_)) => {}
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(value, answer.value.to_le_bytes());
-    }
-    kept.end();
-}
-
-/// A socket that says what it likes.
-fn raw(path: &Path) -> rustix::fd::OwnedFd {
-    let socket = rustix::net::socket_with(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
-    socket
-}
-
-/// Reads until the connection ends.
-fn is_ended(socket: &rustix::fd::OwnedFd) -> bool {
-    let mut buffer = vec![0; 70_000];
-    loop {
-        let mut fds = [PollFd::new(socket, PollFlags::IN)];
-        let patience = Timespec { tv_sec: 30, tv_nsec: 0 };
-        if poll(&mut fds, Some(&patience)).unwrap() == 0 {
-            return false;
-        }
-        match rustix::net::recv(socket, &mut buffer[..], RecvFlags::DONTWAIT) {
-            Ok((0, _)) | Err(rustix::io::Errno::CONNRESET) => return true,
-            Ok(_) => {}
-            Err(e) => panic!("{e}"),
-        }
-    }
-}
-
-#[test]
-fn who_does_wrong_loses_its_connection_and_nobody_else_notices() {
-    let kept = Kept::start(8);
-    let mut asker = kept.asker();
-    let read = Request { tag: 1, ask: Ask::Read { pos: 0, len: 0 } }.encode();
-    let mut nonsense = read.clone();
-    nonsense[12] = 9;
-    let series: [Vec<Vec<u8>>; 4] = [
-        vec![nonsense],
-        vec![read[..39].to_vec()],
-        vec![read.clone(), encode_credit(1).to_vec()],
-        vec![encode_credit(1).to_vec(), read],
-    ];
-    for messages in &series {
-        let socket = raw(&kept.path);
-        for message in messages {
-            rustix::net::send(&socket, message, SendFlags::NOSIGNAL).unwrap();
-        }
-        assert!(is_ended(&socket));
-        ask(&mut asker, Ask::Add { pos: 0, bits: Bits::B8, amount: 1 });
-    }
-    assert_eq!(kept.end().len(), series.len());
-}
-
-#[test]
-fn who_does_not_read_its_answers_is_sent_away() {
-    let kept = Kept::start(65_536);
-    let mut asker = kept.asker();
-    let mut silent = kept.asker();
-    // Until the owner has had enough, and closes.
-    while silent.send(Ask::Read { pos: 0, len: 0 }).is_ok() {
-        ask(&mut asker, Ask::Add { pos: 0, bits: Bits::B8, amount: 1 });
-    }
-    ask(&mut asker, Ask::Add { pos: 0, bits: Bits::B8, amount: 1 });
-    let refused = kept.end();
-    assert!(refused.len() == 1 && refused[0].contains("does not take its answers"), "{refused:?}");
-}
-
-#[test]
-fn a_flood_of_requests_leaves_others_their_turn() {
-    let kept = Kept::start(8);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let flood = {
-        let (path, is_over) = (kept.path.clone(), Arc::clone(&is_over));
-        std::thread::spawn(move || {
-            let socket = raw(&path);
-            let add = Request { tag: 1, ask: Ask::Add { pos: 0, bits: Bits::B8, amount: 1 } };
-            let (add, mut buffer) = (add.encode(), vec![0; 1000]);
-            while !is_over.load(Ordering::Relaxed) {
-                rustix::net::send(&socket, &add, SendFlags::NOSIGNAL | SendFlags::DONTWAIT).ok();
-                while rustix::net::recv(&socket, &mut buffer[..], RecvFlags::DONTWAIT).is_ok() {}
-            }
-        })
-    };
-    let mut asker = kept.asker();
-    for n in 1..=100 {
-        assert_eq!(ask(&mut asker, Ask::Add { pos: 1, bits: Bits::B8, amount: 1 }).value, n);
-    }
-    is_over.store(true, Ordering::Relaxed);
-    flood.join().unwrap();
-    kept.end();
-}
-
-#[test]
-fn an_area_of_frames_refuses_to_be_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("camera");
-    let owner = Owner::new(listen(&path, 0o600).unwrap(), 0).unwrap();
-    let mut owner = owner.with_deferred_credit();
-    let mut builder = FrameBuilder::new().unwrap();
-    builder.write(b"frame").unwrap();
-    owner.publish(builder.seal(Format::default(), MonotonicNs(1)).unwrap());
-    let mut asker = Asker::connect(&path).unwrap();
-    asker.send(Ask::Write { pos: 0, payload: b"x".to_vec() }).unwrap();
-    let turn = owner.turn().unwrap();
-    assert!(turn.requests.is_empty() && turn.refused.is_empty());
-    match asker.try_receive().unwrap() {
-        Some(eyelet_area::Told::Answer(answer)) => assert_eq!(answer.outcome, Outcome::Refused),
+fn answer(subscriber: &mut Subscriber) -> Answer {
+    match subscriber.try_receive().unwrap() {
+        Some(Event::Answer(answer)) => answer,
         other => panic!("{other:?}"),
     }
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Ask(Ask),
-    Look,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let bits = prop::sample::select(vec![Bits::B8, Bits::B16, Bits::B32, Bits::B64]);
-    prop_oneof![
-        (0..40u64, 0..40u64).prop_map(|(pos, len)| Step::Ask(Ask::Read { pos, len })),
-        (0..40u64, prop::collection::vec(any::<u8>(), 0..40))
-            .prop_map(|(pos, payload)| Step::Ask(Ask::Write { pos, payload })),
-        (0..40u64, bits, any::<i64>()).prop_map(|(pos, bits, amount)| Step::Ask(Ask::Add {
-            pos,
-            bits,
-            amount
-        })),
-        Just(Step::Look),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn it_is_a_row_of_bytes(steps in prop::collection::vec(step(), 1..40)) {
-        let kept = Kept::start(32);
-        let mut asker = kept.asker();
-        let mut model = [0u8; 32];
-        for step in steps {
-            let request = match step {
-                Step::Look => {
-                    prop_assert_eq!(newest(&kept.path), &model[..]);
-                    continue;
-                }
-                Step::Ask(request) => request,
-            };
-            let answer = ask(&mut asker, request.clone());
-            let (pos, len) = match &request {
-                Ask::Read { pos, len: 0 } => (*pos, 32u64.saturating_sub(*pos)),
-                Ask::Read { pos, len } => (*pos, *len),
-                Ask::Write { pos, payload } => (*pos, payload.len() as u64),
-                Ask::Add { pos, bits, .. } => (*pos, u64::from(bits.count()) / 8),
-            };
-            if pos + len > 32 {
-                prop_assert_eq!(answer.outcome, Outcome::OutOfRange);
-                continue;
-            }
-            prop_assert_eq!(answer.outcome, Outcome::Done);
-            let part = &mut model[usize::try_from(pos).unwrap()..usize::try_from(pos + len).unwrap()];
-            match request {
-                Ask::Read { .. } => prop_assert_eq!(&answer.payload[..], &part[..]),
-                Ask::Write { payload, .. } => part.copy_from_slice(&payload),
-                Ask::Add { bits, amount, .. } => {
-                    let mut sum = amount;
-                    for (at, byte) in part.iter().enumerate() {
-                        sum = sum.wrapping_add(i64::from(*byte) << (8 * at));
-                    }
-                    part.copy_from_slice(&sum.to_le_bytes()[..part.len()]);
-                    let shown = match bits {
-                        Bits::B8 => i64::from(i8::from_le_bytes([part[0]])),
-                        Bits::B16 => i64::from(i16::from_le_bytes([part[0], part[1]])),
-                        _ => answer.value,
-                    };
-                    prop_assert_eq!(answer.value, shown);
-                }
-            }
-        }
-        prop_assert!(kept.end().is_empty());
+fn frame(subscriber: &mut Subscriber) -> Frame {
+    match subscriber.try_receive().unwrap() {
+        Some(Event::Frame { frame, .. }) => frame,
+        other => panic!("{other:?}"),
     }
+}
+
+fn nothing(subscriber: &mut Subscriber) {
+    let event = subscriber.try_receive().unwrap();
+    assert!(event.is_none(), "{event:?}");
+}
+
+fn write(pos: u64, payload: &[u8]) -> Op {
+    Op::Write { pos, payload: payload.to_vec() }
+}
+
+fn add(pos: u64, bits: Bits, amount: i64) -> Op {
+    Op::Add { pos, bits, amount }
+}
+
+fn done() -> Answer {
+    Answer::new(77, Outcome::Done)
+}
+
+fn out_of_range(len: i64) -> Answer {
+    Answer { value: len, ..Answer::new(77, Outcome::OutOfRange) }
+}
+
+#[test]
+fn an_area_has_a_byte_at_least_and_no_more_than_the_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = |name: &str, len| {
+        let listener = listen(&folder.path().join(name), 0o600).unwrap();
+        Keep::new(Owner::new(listener, 0).unwrap(), len).map(drop).map_err(|e| e.kind())
+    };
+    assert_eq!(keep("none", 0), Err(ErrorKind::TooShort));
+    assert_eq!(keep("least", 1), Ok(()));
+    assert_eq!(keep("most", MAX_KEEP_LEN), Ok(()));
+    assert_eq!(keep("more", MAX_KEEP_LEN + 1), Err(ErrorKind::TooLarge));
+}
+
+#[test]
+fn who_comes_first_gets_zeroes_at_once() {
+    let mut area = Area::new(5);
+    let mut subscriber = area.subscriber();
+    nothing(&mut subscriber);
+    subscriber.grant(1).unwrap();
+    area.turn();
+    let zeroes = frame(&mut subscriber);
+    assert_eq!((zeroes.bytes().unwrap(), zeroes.info().sequence), (&[0; 5][..], START + 1));
+    assert_eq!(zeroes.info().format, Format::default());
+    assert!(zeroes.info().captured_at.0 > 0 && zeroes.info().flags.is_key);
+}
+
+#[test]
+fn who_comes_later_gets_all_that_was_written_at_once() {
+    let mut area = Area::new(5);
+    let mut writer = area.subscriber();
+    let first = area.ask(&mut writer, write(1, b"ab"));
+    let second = area.ask(&mut writer, write(2, b"cd"));
+    assert_eq!((&first, &second), (&Answer { sequence: START + 1, ..done() }, &first));
+    for _ in 0..2 {
+        let mut reader = area.subscriber();
+        reader.grant(1).unwrap();
+        area.turn();
+        let state = frame(&mut reader);
+        assert_eq!((state.bytes().unwrap(), state.info().sequence), (&b"\0acd\0"[..], START + 1));
+        nothing(&mut reader);
+    }
+}
+
+#[test]
+fn a_change_is_published_before_it_is_answered() {
+    let mut area = Area::new(4);
+    let mut both = area.subscriber();
+    both.grant(1).unwrap();
+    area.turn();
+    assert_eq!(frame(&mut both).info().sequence, START + 1);
+    both.grant(1).unwrap();
+    for tag in 0..3 {
+        both.request(&Request { tag, op: add(0, Bits::B32, 5) }).unwrap();
+    }
+    area.turn();
+    let state = frame(&mut both);
+    assert_eq!((state.bytes().unwrap(), state.info().sequence), (&[15, 0, 0, 0][..], START + 2));
+    for tag in 0..3 {
+        let value = i64::from(tag + 1) * 5;
+        let expected = Answer { sequence: START + 2, value, ..Answer::new(tag, Outcome::Done) };
+        assert_eq!(answer(&mut both), expected, "one frame for all changes of a turn");
+    }
+    // Without credit there is no frame; with it, that of the answer or a later one.
+    let answered = area.ask(&mut both, add(0, Bits::B32, 1));
+    area.ask(&mut both, add(0, Bits::B32, 1));
+    both.grant(1).unwrap();
+    area.turn();
+    let state = frame(&mut both);
+    assert!(state.info().sequence >= answered.sequence);
+    assert_eq!(state.bytes().unwrap(), [17, 0, 0, 0]);
+}
+
+#[test]
+fn what_changes_nothing_makes_no_frame_but_an_empty_write_does() {
+    let mut area = Area::new(4);
+    let mut subscriber = area.subscriber();
+    subscriber.grant(2).unwrap();
+    area.turn();
+    frame(&mut subscriber);
+    let whole = Answer { payload: vec![0; 4], ..done() };
+    assert_eq!(area.ask(&mut subscriber, Op::Read { pos: 0, len: 0 }), whole);
+    assert_eq!(area.ask(&mut subscriber, write(2, b"abc")), out_of_range(4));
+    assert_eq!(area.keep.owner().sequence(), START + 1);
+    subscriber.request(&Request { tag: 77, op: write(4, b"") }).unwrap();
+    area.turn();
+    assert_eq!(frame(&mut subscriber).info().sequence, START + 2);
+    assert_eq!(answer(&mut subscriber), Answer { sequence: START + 2, ..done() });
+}
+
+#[test]
+fn what_is_not_inside_is_out_of_range() {
+    let mut area = Area::new(10);
+    let mut subscriber = area.subscriber();
+    let read = |pos, len| Op::Read { pos, len };
+    let outside = [
+        read(11, 0),
+        read(10, 1),
+        read(0, 11),
+        read(1, u64::MAX),
+        read(u64::MAX, u64::MAX),
+        read(u64::MAX, 0),
+        write(11, b""),
+        write(10, b"a"),
+        write(9, b"ab"),
+        write(u64::MAX, b"ab"),
+        add(10, Bits::B8, 1),
+        add(9, Bits::B16, 1),
+        add(7, Bits::B32, 1),
+        add(3, Bits::B64, 1),
+        add(u64::MAX, Bits::B64, 1),
+        add(u64::MAX - 7, Bits::B64, 1),
+    ];
+    for op in outside {
+        assert_eq!(area.ask(&mut subscriber, op.clone()), out_of_range(10), "{op:?}");
+    }
+    assert_eq!(area.keep.content(), [0; 10]);
+    for (pos, len, got) in [(0, 0, 10), (0, 10, 10), (9, 0, 1), (9, 1, 1), (10, 0, 0)] {
+        let answer = area.ask(&mut subscriber, read(pos, len));
+        assert_eq!(answer, Answer { payload: vec![0; got], ..done() }, "{pos} {len}");
+    }
+}
+
+#[test]
+fn what_an_answer_does_not_carry_is_too_long() {
+    let mut area = Area::new(70_000);
+    let mut subscriber = area.subscriber();
+    area.ask(&mut subscriber, write(0, &[7; 65_536]));
+    let mut read = |pos, len| area.ask(&mut subscriber, Op::Read { pos, len });
+    let too_long = Answer::new(77, Outcome::TooLong);
+    assert_eq!(read(0, 0), too_long);
+    assert_eq!(read(0, 65_537), too_long);
+    assert_eq!(read(0, 65_536), Answer { payload: vec![7; 65_536], ..done() });
+    assert_eq!(read(0, 70_001), out_of_range(70_000), "which no frame has either");
+    assert_eq!(read(65_535, 0).payload[..3], [7, 0, 0]);
+}
+
+#[test]
+fn numbers_wrap_and_their_sign_is_extended() {
+    let cases = [
+        (Bits::B8, 127, 1, -128),
+        (Bits::B8, 0x80, -1, 127),
+        (Bits::B8, 0, 0x1ff, -1),
+        (Bits::B16, 0x7fff, 1, -0x8000),
+        (Bits::B16, 5, i64::MIN, 5),
+        (Bits::B32, 0, -1, -1),
+        (Bits::B32, 0x7fff_ffff, 1, -0x8000_0000),
+        (Bits::B64, 0x7fff_ffff_ffff_ffff, 1, i64::MIN),
+        (Bits::B64, u64::MAX, 2, 1),
+    ];
+    let mut area = Area::new(16);
+    let mut subscriber = area.subscriber();
+    for (bits, before, amount, value) in cases {
+        let end = 3 + bits.bytes();
+        area.ask(&mut subscriber, write(0, &[0xee; 16]));
+        area.ask(&mut subscriber, write(3, &u64::to_le_bytes(before)[..bits.bytes()]));
+        let sequence = START + 1;
+        let expected = Answer { sequence, value, ..done() };
+        assert_eq!(area.ask(&mut subscriber, add(3, bits, amount)), expected);
+        let content = area.keep.content();
+        assert_eq!(content[3..end], value.to_le_bytes()[..bits.bytes()]);
+        assert!(content[..3].iter().chain(&content[end..]).all(|byte| *byte == 0xee));
+    }
+}
+
+#[test]
+fn what_was_asked_before_leaving_is_done() {
+    let mut area = Area::new(1);
+    for _ in 0..3 {
+        // It has not even read the state.
+        let mut subscriber = Subscriber::connect(&area.path).unwrap();
+        subscriber.request(&Request { tag: 0, op: add(0, Bits::B8, 1) }).unwrap();
+        subscriber.request(&Request { tag: 0, op: add(0, Bits::B8, 1) }).unwrap();
+        area.keep.turn().unwrap();
+        subscriber.request(&Request { tag: 0, op: add(0, Bits::B8, 1) }).unwrap();
+        drop(subscriber);
+        assert_eq!(area.keep.turn().unwrap().left, 1);
+    }
+    assert_eq!((area.keep.content(), area.keep.owner().subscribers()), (&[9][..], 0));
+}
+
+#[test]
+fn nobody_who_asks_without_end_keeps_others_waiting() {
+    let mut area = Area::new(8);
+    let mut crowd: Vec<_> = (0..8).map(|_| area.subscriber()).collect();
+    for subscriber in &mut crowd {
+        for tag in 0..150 {
+            subscriber.request(&Request { tag, op: add(0, Bits::B64, 1) }).unwrap();
+        }
+    }
+    let mut set = Vec::with_capacity(1);
+    let edges = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+    let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+    epoll::add(&edges, &area.keep, epoll::EventData::new_u64(0), flags).unwrap();
+    let mut turns = 0;
+    let mut answered = [0; 8];
+    while epoll::wait(&edges, rustix::buffer::spare_capacity(&mut set), Some(&NOW)).unwrap() > 0 {
+        set.clear();
+        let before = area.keep.content()[0..8].to_vec();
+        assert!(area.is_woken());
+        area.turn();
+        turns += 1;
+        let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+        assert!(number(area.keep.content()) - number(&before) <= 256);
+        for (subscriber, answered) in crowd.iter_mut().zip(&mut answered) {
+            let mut now = 0;
+            while let Some(event) = subscriber.try_receive().unwrap() {
+                assert!(matches!(event, Event::Answer(answer) if answer.tag == *answered));
+                *answered += 1;
+                now += 1;
+            }
+            assert!(now <= 64);
+        }
+        assert!(turns < 2 || answered.iter().all(|n| *n >= 64), "turn {turns}: {answered:?}");
+    }
+    assert_eq!((answered, turns), ([150; 8], 5));
+    assert!(!area.is_woken());
+}
+
+#[test]
+fn an_owner_without_requests_refuses_them_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for deferred in [false, true] {
+        let path = folder.path().join(if deferred { "deferred" } else { "plain" });
+        let owner = Owner::new(listen(&path, 0o600).unwrap(), 0).unwrap();
+        let mut owner = if deferred { owner.with_deferred_credit() } else { owner };
+        let mut subscriber = Subscriber::connect(&path).unwrap();
+        for (tag, op) in (0..).zip([add(0, Bits::B8, 1), write(0, &[0; 65_536]), write(1, b"")]) {
+            subscriber.request(&Request { tag, op }).unwrap();
+        }
+        let turn = owner.turn().unwrap();
+        assert!(turn.requests.is_empty() && turn.refused.is_empty());
+        assert!(matches!(subscriber.try_receive(), Ok(Some(Event::State(_)))));
+        for tag in 0..3 {
+            assert_eq!(answer(&mut subscriber), Answer::new(tag, Outcome::Refused));
+        }
+        nothing(&mut subscriber);
+    }
+}
+
+#[test]
+fn an_owner_that_defers_credit_refuses_requests_at_the_next_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("area");
+    let mut owner = Owner::new(listen(&path, 0o600).unwrap(), 0).unwrap().with_deferred_credit();
+    let publish = |owner: &mut Owner| {
+        let mut builder = eyelet_area::FrameBuilder::new().unwrap();
+        builder.write(b"frame").unwrap();
+        owner.publish(builder.seal(Format::default(), eyelet_area::MonotonicNs(1)).unwrap());
+    };
+    let read = Request { tag: 5, op: Op::Read { pos: 0, len: 0 } };
+    let mut subscriber = Subscriber::connect(&path).unwrap();
+    subscriber.grant(1).unwrap();
+    owner.turn().unwrap();
+    publish(&mut owner);
+    subscriber.try_receive().unwrap();
+    frame(&mut subscriber);
+    subscriber.request(&read).unwrap();
+    subscriber.grant(1).unwrap();
+    let is_woken =
+        |owner: &Owner| poll(&mut [PollFd::new(owner, PollFlags::IN)], Some(&NOW)) == Ok(1);
+    assert!(!is_woken(&owner));
+    publish(&mut owner);
+    assert_eq!(answer(&mut subscriber), Answer::new(5, Outcome::Refused));
+    assert_eq!(frame(&mut subscriber).info().sequence, 2);
+    // No frame is to be expected: it hears at once.
+    owner.clear();
+    subscriber.request(&read).unwrap();
+    assert!(is_woken(&owner));
+    owner.turn().unwrap();
+    assert_eq!(answer(&mut subscriber), Answer::new(5, Outcome::Refused));
+}
+
+#[test]
+fn who_asks_more_than_fits_is_told_so_and_may_go_on() {
+    let mut area = Area::new(8);
+    let mut subscriber = area.subscriber();
+    let too_large = subscriber.request(&Request { tag: 0, op: write(0, &[0; 65_537]) });
+    assert_eq!(too_large.unwrap_err().kind(), ErrorKind::TooLarge);
+    let mut sent = 0;
+    let refused = loop {
+        match subscriber.request(&Request { tag: sent, op: add(0, Bits::B64, 1) }) {
+            Ok(()) => sent += 1,
+            Err(e) => break e.kind(),
+        }
+    };
+    assert_eq!(refused, ErrorKind::Full);
+    let mut answered = 0;
+    while area.is_woken() {
+        area.turn();
+        while let Some(event) = subscriber.try_receive().unwrap() {
+            assert!(matches!(event, Event::Answer(answer) if answer.tag == answered));
+            answered += 1;
+        }
+    }
+    assert_eq!(answered, sent);
+    assert_eq!(area.ask(&mut subscriber, add(0, Bits::B64, 0)).value, i64::from(sent));
+}
+
+#[test]
+fn a_requester_waits_for_its_own_answer() {
+    let mut area = Area::new(8);
+    let mut requester = Requester::connect(&area.path).unwrap();
+    // Nobody turns: the answer to this one comes when the next is asked.
+    let late = requester.ask(add(0, Bits::B64, 1), Duration::ZERO).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::TimedOut);
+    let asking = std::thread::spawn(move || {
+        let answer = requester.ask(add(0, Bits::B64, 1), Duration::MAX).unwrap();
+        (requester, answer)
+    });
+    while !asking.is_finished() {
+        let a_while = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+        poll(&mut [PollFd::new(&area.keep, PollFlags::IN)], Some(&a_while)).unwrap();
+        area.turn();
+    }
+    let (mut requester, answer) = asking.join().unwrap();
+    assert_eq!((answer.value, answer.outcome), (2, Outcome::Done));
+    drop(area);
+    let gone = requester.ask(add(0, Bits::B64, 1), Duration::MAX).unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NoOwner);
+}
+
+#[test]
+fn a_frame_on_its_way_leaves_room_for_answers_and_they_for_none() {
+    let mut area = Area::new(8);
+    let mut subscriber = area.subscriber();
+    let mut asked = 0;
+    // Frames and answers pile up: of frames what fits a small socket, of answers all.
+    for _ in 0..60 {
+        subscriber.grant(1).unwrap();
+        subscriber.request(&Request { tag: asked, op: add(0, Bits::B64, 1) }).unwrap();
+        asked += 1;
+        if !area.keep.turn().unwrap().refused.is_empty() {
+            break;
+        }
+        if area.keep.owner().demand() > 0 {
+            break;
+        }
+    }
+    assert!(asked > 1);
+    let (mut frames, mut answers) = (0, 0);
+    while let Some(event) = subscriber.try_receive().unwrap() {
+        match event {
+            Event::Frame { .. } => frames += 1,
+            Event::Answer(answer) => {
+                assert_eq!(answer.tag, answers);
+                answers += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(frames <= 8 && answers == asked, "{frames} frames, {answers} answers of {asked}");
 }

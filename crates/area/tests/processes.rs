@@ -90,6 +90,7 @@ fn subscribe(path: &Path, frames: u32) {
             match subscriber.receive(DEADLINE).unwrap().expect("frames come") {
                 Event::Closed => break,
                 Event::State(_) => was_told = true,
+                Event::Answer(answer) => panic!("nobody asked for {answer:?}"),
                 Event::Frame { frame, missed } => {
                     assert!(was_told, "the state comes first");
                     let sequence = frame.info().sequence;

@@ -193,6 +193,7 @@ impl Peer {
                     Expected::Frame(number, missed)
                 }
                 Event::Closed => panic!("the owner is there"),
+                Event::Answer(answer) => panic!("nobody asked for {answer:?}"),
             };
             assert_eq!(Some(got), self.coming.pop_front());
         }

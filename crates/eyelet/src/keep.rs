@@ -4,12 +4,15 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use eyelet_area::{Keep, Owner};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::control::{Control, FromChild, KeepReport, KeptArea, Report, ToChild};
 use crate::error::{Error, Result};
 use crate::role::{Born, Origin};
+
+/// The next try after something could not be done.
+const AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Holds the areas until the supervisor ends it.
 ///
@@ -30,8 +33,9 @@ pub fn run(born: Born) -> Result<()> {
         if boot.generation > 0 {
             log::warn!("area={} begins anew, all zeroes: what kept it has ended", place.name);
         }
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
         let keep = Keep::new(Owner::new(socket, boot.generation)?, len)?;
-        kept.push(Kept { id: place.id, name: place.name.clone(), keep, requests: 0 });
+        kept.push(Kept { id: place.id, name: place.name.clone(), keep });
     }
     let mut role = KeepRole { kept, control, stop };
     while role.turn()? {}
@@ -51,7 +55,20 @@ struct Kept {
     id: usize,
     name: String,
     keep: Keep,
-    requests: u64,
+}
+
+impl Kept {
+    fn turn(&mut self) {
+        match self.keep.turn() {
+            Ok(turn) => {
+                for refused in turn.refused {
+                    log::warn!("area={} subscriber refused: {refused}", self.name);
+                }
+            }
+            // Nothing is lost, and ending would lose all.
+            Err(e) => log::warn!("area={} {e}", self.name),
+        }
+    }
 }
 
 impl KeepRole {
@@ -62,17 +79,18 @@ impl KeepRole {
             PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
         ];
         fds.extend(self.kept.iter().map(|kept| PollFd::new(&kept.keep, PollFlags::IN)));
-        match poll(&mut fds, None) {
+        // What could not be done, as for want of memory, is tried again.
+        let owes_turn = self.kept.iter().any(|kept| kept.keep.owes_turn());
+        let again = owes_turn.then_some(AGAIN);
+        match poll(&mut fds, again.as_ref()) {
             Ok(_) if !fds[0].revents().is_empty() => return Ok(false),
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(Error::failed(format!("failed to wait for requests: {e}"))),
         }
         let is_ready: Vec<bool> = fds[2..].iter().map(|fd| !fd.revents().is_empty()).collect();
-        for (kept, _) in self.kept.iter_mut().zip(is_ready).filter(|(_, is_ready)| *is_ready) {
-            let turn = kept.keep.turn()?;
-            kept.requests += turn.applied;
-            for refused in turn.refused {
-                log::warn!("area={} subscriber refused: {refused}", kept.name);
+        for (kept, is_ready) in self.kept.iter_mut().zip(is_ready) {
+            if is_ready || kept.keep.owes_turn() {
+                kept.turn();
             }
         }
         self.answer()?;
@@ -84,9 +102,9 @@ impl KeepRole {
             if let ToChild::Report { ask } = message {
                 let areas = self.kept.iter().map(|kept| KeptArea {
                     id: kept.id,
-                    sequence: kept.keep.sequence(),
-                    requests: kept.requests,
-                    subscribers: kept.keep.subscribers(),
+                    sequence: kept.keep.owner().sequence(),
+                    requests: kept.keep.answered(),
+                    subscribers: kept.keep.owner().subscribers(),
                 });
                 let report = Report::Keep(KeepReport { areas: areas.collect() });
                 self.control.send(&FromChild::Report { ask, report });

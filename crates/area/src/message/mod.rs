@@ -5,11 +5,12 @@
 
 mod request;
 
-pub use request::{
-    ANSWER_HEAD_LEN, Answer, Ask, Bits, MAX_REQUEST_PAYLOAD_LEN, Outcome, REQUEST_HEAD_LEN, Request,
-};
-
 use std::time::Duration;
+
+pub use request::{
+    ANSWER_HEAD_LEN, Answer, Bits, MAX_ANSWER_LEN, MAX_ANSWER_PAYLOAD_LEN, MAX_REQUEST_LEN,
+    MAX_REQUEST_PAYLOAD_LEN, Op, Outcome, REQUEST_HEAD_LEN, Request, encode_answer, encode_request,
+};
 
 use crate::frame::{FrameFlags, FrameInfo};
 use crate::{Error, ErrorKind, Format, FourCc, Matrix, MonotonicNs, Range, Result};
@@ -72,10 +73,8 @@ pub const FRAME_MESSAGE_LEN: usize = 96;
 pub const STATE_MESSAGE_LEN: usize = 256;
 /// Length of a credit message, in bytes.
 pub const CREDIT_MESSAGE_LEN: usize = 16;
-/// No message to somebody who sends no requests is longer.
-pub const MAX_PLAIN_MESSAGE_LEN: usize = STATE_MESSAGE_LEN;
-/// No message is longer.
-pub const MAX_MESSAGE_LEN: usize = REQUEST_HEAD_LEN + MAX_REQUEST_PAYLOAD_LEN;
+/// No message without a payload is longer.
+pub const MAX_MESSAGE_LEN: usize = STATE_MESSAGE_LEN;
 
 const FRAME_KIND: u16 = 1;
 const STATE_KIND: u16 = 2;
@@ -132,6 +131,15 @@ pub enum OwnerMessage {
     State(State),
     /// What came of a request.
     Answer(Answer),
+}
+
+/// A message from a subscriber to an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubscriberMessage {
+    /// It takes so many frames more; never 0.
+    Credit(u32),
+    /// It wants application data read or changed.
+    Request(Request),
 }
 
 fn put<const N: usize>(to: &mut [u8], at: usize, bytes: [u8; N]) {
@@ -230,28 +238,23 @@ fn check_len(bytes: &[u8], expected: usize) -> Result<()> {
     }
 }
 
-/// A message from a subscriber to an owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubscriberMessage {
-    /// It takes so many frames more.
-    Credit(u32),
-    /// It asks for something that is done at once.
-    Request(Request),
-}
-
 /// Reads what a subscriber sent.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidMessage`], [`ErrorKind::WrongVersion`].
 pub fn decode_subscriber(bytes: &[u8]) -> Result<SubscriberMessage> {
     match kind(bytes)? {
-        CREDIT_KIND => check_len(bytes, CREDIT_MESSAGE_LEN)?,
-        REQUEST_KIND => return request::decode(bytes).map(SubscriberMessage::Request),
-        other => return Err(invalid(format!("a subscriber sent a message of kind {other}"))),
+        CREDIT_KIND => decode_credit(bytes).map(SubscriberMessage::Credit),
+        REQUEST_KIND => request::decode_request(bytes).map(SubscriberMessage::Request),
+        other => Err(invalid(format!("a subscriber sent a message of kind {other}"))),
     }
+}
+
+fn decode_credit(bytes: &[u8]) -> Result<u32> {
+    check_len(bytes, CREDIT_MESSAGE_LEN)?;
     match get_u32(bytes, offset::CREDIT_FRAMES) {
         0 => Err(invalid("credit for no frame")),
-        frames => Ok(SubscriberMessage::Credit(frames)),
+        frames => Ok(frames),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests to an area's owner, and their answers: small data that is read and changed in order.
+//! What subscribers ask of an area of application data, and what its owner answers.
 
 use super::{ANSWER_KIND, REQUEST_KIND, begin, get, get_u32, get_u64, invalid, offset, put};
 use crate::Result;
@@ -7,196 +7,213 @@ use crate::Result;
 pub const REQUEST_HEAD_LEN: usize = 40;
 /// Length of an answer without its payload, in bytes.
 pub const ANSWER_HEAD_LEN: usize = 32;
-/// Longest payload of a request or an answer, in bytes: three of them fit what a socket may hold.
-pub const MAX_REQUEST_PAYLOAD_LEN: usize = 64 << 10;
+/// The longest payload of a request, in bytes.
+///
+/// A datagram has to fit the socket whole, and this fits where nobody changed the kernel's defaults. What is larger is
+/// written in pieces.
+pub const MAX_REQUEST_PAYLOAD_LEN: usize = 65_536;
+/// The longest payload of an answer, in bytes. What is larger is read from the frame.
+pub const MAX_ANSWER_PAYLOAD_LEN: usize = 65_536;
+/// No request is longer.
+pub const MAX_REQUEST_LEN: usize = REQUEST_HEAD_LEN + MAX_REQUEST_PAYLOAD_LEN;
+/// No answer is longer.
+pub const MAX_ANSWER_LEN: usize = ANSWER_HEAD_LEN + MAX_ANSWER_PAYLOAD_LEN;
 
-const OP_READ: u16 = 1;
-const OP_WRITE: u16 = 2;
-const OP_ADD: u16 = 3;
+const READ: u16 = 1;
+const WRITE: u16 = 2;
+const ADD: u16 = 3;
 
-/// What is asked of an area's owner.
+/// A subscriber's wish to read or change an area of application data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whatever the asker likes; the answer has it too.
+    /// Whatever the subscriber likes; the answer has it too.
     pub tag: u32,
-    /// What is asked.
-    pub ask: Ask,
+    /// What is to be done.
+    pub op: Op,
 }
 
-/// Something that an owner does at once, and whole.
+/// What a request is to do with the bytes of an area.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Give bytes.
+pub enum Op {
+    /// Give bytes as they are now.
     Read {
         /// The first byte.
         pos: u64,
-        /// How many; 0 for all from `pos` on.
+        /// Bytes wanted; 0 for all from `pos` on.
         len: u64,
     },
-    /// Put bytes there.
+    /// Replace bytes.
     Write {
         /// The first byte.
         pos: u64,
-        /// At most [`MAX_REQUEST_PAYLOAD_LEN`] bytes.
+        /// What stands there afterwards, at most [`MAX_REQUEST_PAYLOAD_LEN`] bytes; none make a new version all the same.
         payload: Vec<u8>,
     },
-    /// Add to a little-endian number, which wraps.
+    /// Add to a little-endian number, which wraps, and give what came of it.
     Add {
-        /// Its first byte.
+        /// The number's first byte.
         pos: u64,
-        /// How wide it is.
+        /// How long it is.
         bits: Bits,
-        /// What is added.
+        /// What to add.
         amount: i64,
     },
 }
 
-/// How wide a number is.
+/// How long a number is that is added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names say all")]
 pub enum Bits {
-    B8,
-    B16,
-    B32,
-    B64,
+    /// One byte.
+    B8 = 8,
+    /// Two bytes.
+    B16 = 16,
+    /// Four bytes.
+    B32 = 32,
+    /// Eight bytes.
+    B64 = 64,
 }
 
 impl Bits {
-    /// Gives the width of so many bits; none where no number has that.
+    /// Gives the length of so many bits, if it is one.
     #[must_use]
-    pub const fn new(bits: u16) -> Option<Self> {
-        match bits {
-            8 => Some(Self::B8),
-            16 => Some(Self::B16),
-            32 => Some(Self::B32),
-            64 => Some(Self::B64),
-            _ => None,
-        }
+    pub fn from_count(bits: u16) -> Option<Self> {
+        [Self::B8, Self::B16, Self::B32, Self::B64].into_iter().find(|b| b.count() == bits)
     }
 
-    /// The number of bits.
+    /// Counts the bits.
     #[must_use]
-    pub const fn count(self) -> u16 {
-        match self {
-            Self::B8 => 8,
-            Self::B16 => 16,
-            Self::B32 => 32,
-            Self::B64 => 64,
-        }
+    pub fn count(self) -> u16 {
+        self as u16
     }
 
-    /// The number of bytes.
+    /// Counts the bytes.
     #[must_use]
-    pub const fn bytes(self) -> usize {
-        self.count() as usize / 8
+    pub fn bytes(self) -> usize {
+        usize::from(self.count() / 8)
     }
 }
 
 /// What came of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was done.
+    Done = 0,
+    /// Not every byte that was asked for lies inside the area; nothing is changed.
+    OutOfRange = 1,
+    /// This owner takes no such request.
+    Refused = 2,
+    /// More is to be read than an answer carries; map the frame.
+    TooLong = 3,
+}
+
+impl Outcome {
+    /// Gives the outcome of a code on the wire, if it is one.
+    #[must_use]
+    pub fn from_code(code: u16) -> Option<Self> {
+        let all = [Self::Done, Self::OutOfRange, Self::Refused, Self::TooLong];
+        all.into_iter().find(|outcome| *outcome as u16 == code)
+    }
+}
+
+/// An owner's answer to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The request's.
     pub tag: u32,
-    /// Whether it was done.
+    /// What came of it.
     pub outcome: Outcome,
-    /// Of a change: the sequence of the frame that has it, or of a later one.
+    /// Of write and add: that of the frame that has the change, or of a later one; else 0.
     pub sequence: u64,
-    /// Of an addition: the number afterwards, its sign extended. Of one out of range: the area's length.
+    /// Of add: the number afterwards, its sign extended; of an outcome out of range: the area's length; else 0.
     pub value: i64,
-    /// What was read.
+    /// Of read: the bytes; else none.
     pub payload: Vec<u8>,
 }
 
-/// Whether a request was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// It was.
-    #[default]
-    Done,
-    /// Not every byte lies inside the area; nothing is changed.
-    OutOfRange,
-    /// This owner takes no such request.
-    Refused,
-    /// More is to be read than an answer can have.
-    TooLong,
-}
-
-impl Request {
-    /// Writes the message. The payload is not checked to be short enough: who made it knows.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut head: [u8; REQUEST_HEAD_LEN] = begin(REQUEST_KIND);
-        put(&mut head, offset::REQUEST_TAG, self.tag.to_le_bytes());
-        let (op, bits, pos, len, amount, payload): (_, _, _, _, _, &[u8]) = match &self.ask {
-            Ask::Read { pos, len } => (OP_READ, 0, *pos, *len, 0, &[]),
-            Ask::Write { pos, payload } => (OP_WRITE, 0, *pos, payload.len() as u64, 0, payload),
-            Ask::Add { pos, bits, amount } => (OP_ADD, bits.count(), *pos, 0, *amount, &[]),
-        };
-        put(&mut head, offset::REQUEST_OP, op.to_le_bytes());
-        put(&mut head, offset::REQUEST_BITS, bits.to_le_bytes());
-        put(&mut head, offset::REQUEST_POS, pos.to_le_bytes());
-        put(&mut head, offset::REQUEST_LEN, len.to_le_bytes());
-        put(&mut head, offset::REQUEST_AMOUNT, amount.to_le_bytes());
-        [&head, payload].concat()
-    }
-}
-
 impl Answer {
-    /// Writes the message.
+    /// An answer that says no more than what came of the request.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut head: [u8; ANSWER_HEAD_LEN] = begin(ANSWER_KIND);
-        put(&mut head, offset::ANSWER_TAG, self.tag.to_le_bytes());
-        let outcome: u16 = match self.outcome {
-            Outcome::Done => 0,
-            Outcome::OutOfRange => 1,
-            Outcome::Refused => 2,
-            Outcome::TooLong => 3,
-        };
-        put(&mut head, offset::ANSWER_OUTCOME, outcome.to_le_bytes());
-        put(&mut head, offset::ANSWER_SEQUENCE, self.sequence.to_le_bytes());
-        put(&mut head, offset::ANSWER_VALUE, self.value.to_le_bytes());
-        [&head, &self.payload[..]].concat()
+    pub fn new(tag: u32, outcome: Outcome) -> Self {
+        Self { tag, outcome, sequence: 0, value: 0, payload: Vec::new() }
     }
 }
 
-/// Checks that a message has its head and not too much behind it, and gives that.
-fn payload(bytes: &[u8], head_len: usize) -> Result<&[u8]> {
-    let payload = bytes.get(head_len..).filter(|p| p.len() <= MAX_REQUEST_PAYLOAD_LEN);
-    payload.ok_or_else(|| invalid(format!("a request or an answer of {} bytes", bytes.len())))
+/// Writes a request.
+#[must_use]
+pub fn encode_request(request: &Request) -> Vec<u8> {
+    let mut head: [u8; REQUEST_HEAD_LEN] = begin(REQUEST_KIND);
+    let (op, pos, len, bits, amount, payload) = match &request.op {
+        Op::Read { pos, len } => (READ, *pos, *len, 0, 0, &[][..]),
+        Op::Write { pos, payload } => (WRITE, *pos, payload.len() as u64, 0, 0, &payload[..]),
+        Op::Add { pos, bits, amount } => (ADD, *pos, 0, bits.count(), *amount, &[][..]),
+    };
+    put(&mut head, offset::REQUEST_TAG, request.tag.to_le_bytes());
+    put(&mut head, offset::REQUEST_OP, op.to_le_bytes());
+    put(&mut head, offset::REQUEST_BITS, bits.to_le_bytes());
+    put(&mut head, offset::REQUEST_POS, pos.to_le_bytes());
+    put(&mut head, offset::REQUEST_LEN, len.to_le_bytes());
+    put(&mut head, offset::REQUEST_AMOUNT, amount.to_le_bytes());
+    [&head, payload].concat()
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Request> {
-    let payload = payload(bytes, REQUEST_HEAD_LEN)?;
-    let u16_at = |at| u16::from_le_bytes(get(bytes, at));
-    let (pos, len) = (get_u64(bytes, offset::REQUEST_POS), get_u64(bytes, offset::REQUEST_LEN));
-    let bits = u16_at(offset::REQUEST_BITS);
-    let ask = match u16_at(offset::REQUEST_OP) {
-        OP_READ if payload.is_empty() => Ask::Read { pos, len },
-        OP_WRITE if payload.len() as u64 == len => Ask::Write { pos, payload: payload.to_vec() },
-        OP_ADD if payload.is_empty() => {
-            let bits =
-                Bits::new(bits).ok_or_else(|| invalid(format!("a number of {bits} bits")))?;
-            Ask::Add { pos, bits, amount: i64::from_le_bytes(get(bytes, offset::REQUEST_AMOUNT)) }
+/// Writes an answer.
+#[must_use]
+pub fn encode_answer(answer: &Answer) -> Vec<u8> {
+    let mut head: [u8; ANSWER_HEAD_LEN] = begin(ANSWER_KIND);
+    put(&mut head, offset::ANSWER_TAG, answer.tag.to_le_bytes());
+    put(&mut head, offset::ANSWER_OUTCOME, (answer.outcome as u16).to_le_bytes());
+    put(&mut head, offset::ANSWER_SEQUENCE, answer.sequence.to_le_bytes());
+    put(&mut head, offset::ANSWER_VALUE, answer.value.to_le_bytes());
+    [&head, &answer.payload[..]].concat()
+}
+
+/// The payload behind a head, if the message has a length that its kind can have.
+fn payload(bytes: &[u8], head_len: usize, max_len: usize) -> Result<&[u8]> {
+    bytes.get(head_len..).filter(|payload| payload.len() <= max_len).ok_or_else(|| {
+        let len = bytes.len();
+        invalid(format!("a message of {len} bytes; its kind has {head_len} and a payload"))
+    })
+}
+
+pub(super) fn decode_request(bytes: &[u8]) -> Result<Request> {
+    let payload = payload(bytes, REQUEST_HEAD_LEN, MAX_REQUEST_PAYLOAD_LEN)?;
+    let op = u16::from_le_bytes(get(bytes, offset::REQUEST_OP));
+    let bits = u16::from_le_bytes(get(bytes, offset::REQUEST_BITS));
+    let pos = get_u64(bytes, offset::REQUEST_POS);
+    let len = get_u64(bytes, offset::REQUEST_LEN);
+    let amount = i64::from_le_bytes(get(bytes, offset::REQUEST_AMOUNT));
+    let is_add = op == ADD;
+    let payload_len = if op == WRITE { len } else { 0 };
+    if payload.len() as u64 != payload_len {
+        let text = format!(
+            "a request of op {op} with {} bytes behind it, not {payload_len}",
+            payload.len()
+        );
+        return Err(invalid(text));
+    }
+    if (is_add && len != 0) || (!is_add && (bits != 0 || amount != 0)) {
+        return Err(invalid(format!("a request of op {op} with what belongs to another")));
+    }
+    let op = match op {
+        READ => Op::Read { pos, len },
+        WRITE => Op::Write { pos, payload: payload.to_vec() },
+        ADD => {
+            let no_number = || invalid(format!("a request to add to {bits} bits"));
+            Op::Add { pos, bits: Bits::from_count(bits).ok_or_else(no_number)?, amount }
         }
-        op @ (OP_READ | OP_WRITE | OP_ADD) => {
-            let text = format!("a request of kind {op} with {} bytes of payload", payload.len());
-            return Err(invalid(text));
-        }
-        op => return Err(invalid(format!("a request for {op}, which is nothing"))),
+        other => return Err(invalid(format!("a request of op {other}"))),
     };
-    Ok(Request { tag: get_u32(bytes, offset::REQUEST_TAG), ask })
+    Ok(Request { tag: get_u32(bytes, offset::REQUEST_TAG), op })
 }
 
 pub(super) fn decode_answer(bytes: &[u8]) -> Result<Answer> {
-    let payload = payload(bytes, ANSWER_HEAD_LEN)?;
-    let outcome = match u16::from_le_bytes(get(bytes, offset::ANSWER_OUTCOME)) {
-        0 => Outcome::Done,
-        1 => Outcome::OutOfRange,
-        2 => Outcome::Refused,
-        3 => Outcome::TooLong,
-        other => return Err(invalid(format!("an answer with outcome {other}"))),
-    };
+    let payload = payload(bytes, ANSWER_HEAD_LEN, MAX_ANSWER_PAYLOAD_LEN)?;
+    let code = u16::from_le_bytes(get(bytes, offset::ANSWER_OUTCOME));
+    let outcome =
+        Outcome::from_code(code).ok_or_else(|| invalid(format!("an answer of outcome {code}")))?;
+    if outcome != Outcome::Done && !payload.is_empty() {
+        return Err(invalid(format!("an answer of outcome {code} with a payload")));
+    }
     Ok(Answer {
         tag: get_u32(bytes, offset::ANSWER_TAG),
         outcome,

@@ -2,13 +2,6 @@ use super::*;
 
 const PAGE: &str = include_str!("../../../../docs/ref/area.md");
 
-fn decode_credit(bytes: &[u8]) -> Result<u32> {
-    match decode_subscriber(bytes)? {
-        SubscriberMessage::Credit(frames) => Ok(frames),
-        SubscriberMessage::Request(request) => Err(invalid(format!("{request:?}"))),
-    }
-}
-
 /// A row of a layout table: offset, size, type, field.
 type Row = (usize, usize, &'static str, &'static str);
 
@@ -130,35 +123,26 @@ fn the_page_has_the_offsets_of_the_code() {
 #[test]
 fn the_page_has_the_kinds_and_limits_of_the_code() {
     let kinds = table("The socket", "kind");
-    assert_eq!(MAX_REQUEST_PAYLOAD_LEN, 65_536);
-    let with_payload = |len: usize| format!("{len} and a payload of at most 65,536");
+    let fixed = |len: usize| len.to_string();
+    let with_payload = |head: usize, most: &str| format!("{head} and a payload of at most {most}");
     let expected = [
-        (FRAME_KIND, "owner", FRAME_MESSAGE_LEN.to_string(), "1", "frame"),
-        (STATE_KIND, "owner", STATE_MESSAGE_LEN.to_string(), "0", "state"),
-        (CREDIT_KIND, "subscriber", CREDIT_MESSAGE_LEN.to_string(), "0", "credit"),
-        (REQUEST_KIND, "subscriber", with_payload(REQUEST_HEAD_LEN), "0", "request"),
-        (ANSWER_KIND, "owner", with_payload(ANSWER_HEAD_LEN), "0", "answer"),
+        (FRAME_KIND, "owner", fixed(FRAME_MESSAGE_LEN), "1", "frame"),
+        (STATE_KIND, "owner", fixed(STATE_MESSAGE_LEN), "0", "state"),
+        (CREDIT_KIND, "subscriber", fixed(CREDIT_MESSAGE_LEN), "0", "credit"),
+        (REQUEST_KIND, "subscriber", with_payload(REQUEST_HEAD_LEN, "65,536"), "0", "request"),
+        (ANSWER_KIND, "owner", with_payload(ANSWER_HEAD_LEN, "65,536"), "0", "answer"),
     ];
+    assert_eq!((MAX_REQUEST_PAYLOAD_LEN, MAX_ANSWER_PAYLOAD_LEN), (65_536, 65_536));
     let expected: Vec<Vec<String>> = expected
-        .iter()
+        .into_iter()
         .map(|(kind, from, len, descriptors, name)| {
-            vec![
-                kind.to_string(),
-                (*from).into(),
-                len.to_string(),
-                (*descriptors).into(),
-                (*name).into(),
-            ]
+            vec![kind.to_string(), from.into(), len, descriptors.into(), name.into()]
         })
         .collect();
     assert_eq!(kinds, expected);
-    for (chapter, kind) in [
-        ("Frame message", 1),
-        ("State message", 2),
-        ("Credit message", 3),
-        ("Request message", 4),
-        ("Answer message", 5),
-    ] {
+    let chapters =
+        ["Frame message", "State message", "Credit message", "Request message", "Answer message"];
+    for (chapter, kind) in chapters.into_iter().zip(1..) {
         let rows = table(chapter, "offset");
         assert_eq!(rows[0][4], format!("`{}`", MAGIC.escape_ascii()));
         assert_eq!(rows[1][4], VERSION.to_string());
@@ -174,6 +158,33 @@ fn the_page_has_the_kinds_and_limits_of_the_code() {
     assert_eq!(number(2), u64::from(MAX_CREDIT));
     assert_eq!(number(3), crate::Limits::default().subscribers as u64);
     assert_eq!(number(4), (STATE_MESSAGE_LEN - offset::STATE_WHY) as u64);
+}
+
+#[test]
+fn the_page_has_the_codes_of_the_code() {
+    let meaning = |chapter: &str, field: &str| {
+        let rows = table(chapter, "offset");
+        let row = rows.iter().find(|row| row[3].trim_matches('`') == field).unwrap();
+        row[4].to_owned()
+    };
+    assert_eq!(meaning("Request message", "op"), "1 read, 2 write, 3 add");
+    assert_eq!(meaning("Request message", "bits"), "of add: 8, 16, 32 or 64; else 0");
+    let bits: Vec<u16> =
+        (0..=u16::MAX).filter(|n| Bits::from_count(*n).is_some_and(|b| b.count() == *n)).collect();
+    assert_eq!(bits, [8, 16, 32, 64]);
+    let outcomes: Vec<String> = (0..=u16::MAX)
+        .filter_map(|code| Outcome::from_code(code).map(|outcome| (code, outcome)))
+        .map(|(code, outcome)| {
+            let words = match outcome {
+                Outcome::Done => "done",
+                Outcome::OutOfRange => "out of range",
+                Outcome::Refused => "refused",
+                Outcome::TooLong => "too long",
+            };
+            format!("{code} {words}")
+        })
+        .collect();
+    assert_eq!(meaning("Answer message", "outcome"), outcomes.join(", "));
 }
 
 fn info() -> FrameInfo {
@@ -265,57 +276,6 @@ fn a_state_is_read_as_it_was_written() {
 }
 
 #[test]
-fn requests_and_answers_are_read_as_they_were_written() {
-    let asks = [
-        Ask::Read { pos: 7, len: 0 },
-        Ask::Write { pos: u64::MAX, payload: b"bytes".to_vec() },
-        Ask::Write { pos: 0, payload: vec![1; MAX_REQUEST_PAYLOAD_LEN] },
-        Ask::Add { pos: 9, bits: Bits::B16, amount: i64::MIN },
-    ];
-    for (tag, ask) in (7..).zip(asks) {
-        let request = Request { tag, ask };
-        let read = decode_subscriber(&request.encode()).unwrap();
-        assert_eq!(read, SubscriberMessage::Request(request));
-    }
-    for outcome in [Outcome::Done, Outcome::OutOfRange, Outcome::Refused, Outcome::TooLong] {
-        let answer =
-            Answer { tag: 3, outcome, sequence: 1 << 40, value: -1, payload: b"abc".to_vec() };
-        let read = decode_owner(&answer.encode()).unwrap();
-        assert_eq!(read, OwnerMessage::Answer(answer));
-    }
-}
-
-#[test]
-fn requests_that_contradict_themselves_are_refused() {
-    let write = Request { tag: 1, ask: Ask::Write { pos: 0, payload: vec![5; 10] } }.encode();
-    let with = |at: usize, byte: u8| {
-        let mut bytes = write.clone();
-        bytes[at] = byte;
-        bytes
-    };
-    let too_long = [&write[..], &[0; MAX_REQUEST_PAYLOAD_LEN]].concat();
-    let wrong = [
-        with(offset::REQUEST_OP, 0),
-        with(offset::REQUEST_OP, 9),
-        // A payload where there is none; bits that no number has; a length that is not the payload's.
-        with(offset::REQUEST_OP, 1),
-        with(offset::REQUEST_OP, 3),
-        with(offset::REQUEST_LEN, 11),
-        write[..REQUEST_HEAD_LEN - 1].to_vec(),
-        too_long,
-    ];
-    for bytes in wrong {
-        assert_eq!(refusal(decode_subscriber(&bytes)), ErrorKind::InvalidMessage);
-    }
-    let mut add = Request { tag: 1, ask: Ask::Add { pos: 0, bits: Bits::B8, amount: 1 } }.encode();
-    add[offset::REQUEST_BITS] = 7;
-    assert_eq!(refusal(decode_subscriber(&add)), ErrorKind::InvalidMessage);
-    let mut answer = Answer::default().encode();
-    answer[offset::ANSWER_OUTCOME] = 4;
-    assert_eq!(refusal(decode_owner(&answer)), ErrorKind::InvalidMessage);
-}
-
-#[test]
 fn a_long_reason_is_cut_at_a_character() {
     let why = "é".repeat(121); // 242 bytes
     let message = encode_state(&State::NoSignal { why: format!("x{why}") });
@@ -328,9 +288,10 @@ fn a_long_reason_is_cut_at_a_character() {
 #[test]
 fn credit_is_read_as_it_was_written() {
     for frames in [1, 2, u32::MAX] {
-        assert_eq!(decode_credit(&encode_credit(frames)).unwrap(), frames);
+        let read = decode_subscriber(&encode_credit(frames)).unwrap();
+        assert_eq!(read, SubscriberMessage::Credit(frames));
     }
-    assert_eq!(refusal(decode_credit(&encode_credit(0))), ErrorKind::InvalidMessage);
+    assert_eq!(refusal(decode_subscriber(&encode_credit(0))), ErrorKind::InvalidMessage);
 }
 
 #[test]
@@ -340,25 +301,26 @@ fn nonsense_and_other_versions_are_refused_both_ways() {
     let mut newer_credit = encode_credit(1);
     newer_credit[offset::VERSION + 1] = 1;
     assert_eq!(refusal(decode_owner(&newer_frame)), ErrorKind::WrongVersion);
-    assert_eq!(refusal(decode_credit(&newer_credit)), ErrorKind::WrongVersion);
+    assert_eq!(refusal(decode_subscriber(&newer_credit)), ErrorKind::WrongVersion);
     // A newer version may have another length.
-    assert_eq!(refusal(decode_credit(&newer_credit[..8])), ErrorKind::WrongVersion);
+    assert_eq!(refusal(decode_subscriber(&newer_credit[..8])), ErrorKind::WrongVersion);
 
     let no_magic = frame_with(offset::MAGIC, b"EYEB");
     for nonsense in [&b""[..], b"EYEA", b"EYEA\x01\0\x01", &no_magic, &[0xff; 300]] {
         assert_eq!(refusal(decode_owner(nonsense)), ErrorKind::InvalidMessage);
-        assert_eq!(refusal(decode_credit(nonsense)), ErrorKind::InvalidMessage);
+        assert_eq!(refusal(decode_subscriber(nonsense)), ErrorKind::InvalidMessage);
     }
 }
 
 #[test]
 fn a_kind_from_the_wrong_side_is_refused() {
-    for kind in [0, CREDIT_KIND, 4, u16::MAX] {
+    for kind in [0, CREDIT_KIND, REQUEST_KIND, 6, u16::MAX] {
         let message = frame_with(offset::KIND, &kind.to_le_bytes());
         assert_eq!(refusal(decode_owner(&message)), ErrorKind::InvalidMessage);
     }
-    for message in [&encode_frame(&info(), 0)[..], &encode_state(&State::Live)] {
-        assert_eq!(refusal(decode_credit(message)), ErrorKind::InvalidMessage);
+    let answer = encode_answer(&Answer::new(1, Outcome::Done));
+    for message in [&encode_frame(&info(), 0)[..], &encode_state(&State::Live), &answer] {
+        assert_eq!(refusal(decode_subscriber(message)), ErrorKind::InvalidMessage);
     }
 }
 
@@ -375,7 +337,7 @@ fn every_other_length_is_refused() {
         };
         assert_eq!(decode_owner(&of(&frame)).is_ok(), len == FRAME_MESSAGE_LEN, "frame of {len}");
         assert_eq!(decode_owner(&of(&state)).is_ok(), len == STATE_MESSAGE_LEN, "state of {len}");
-        assert_eq!(decode_credit(&of(&credit)).is_ok(), len == CREDIT_MESSAGE_LEN, "{len}");
+        assert_eq!(decode_subscriber(&of(&credit)).is_ok(), len == CREDIT_MESSAGE_LEN, "{len}");
     }
 }
 
@@ -407,7 +369,7 @@ fn unknown_flags_and_reserved_bytes_are_not_looked_at() {
     assert_eq!(decode_owner(&reserved).unwrap(), expected);
     let mut credit = encode_credit(2);
     credit[offset::CREDIT_RESERVED..].fill(0xff);
-    assert_eq!(decode_credit(&credit).unwrap(), 2);
+    assert_eq!(decode_subscriber(&credit).unwrap(), SubscriberMessage::Credit(2));
 }
 
 #[test]
@@ -434,4 +396,150 @@ fn an_interval_beyond_the_field_is_not_known() {
         panic!("no frame")
     };
     assert_eq!(info.interval, Duration::ZERO);
+}
+
+fn request(op: Op) -> Vec<u8> {
+    encode_request(&Request { tag: 0x0102_0304, op })
+}
+
+fn requests() -> [Request; 6] {
+    let ops = [
+        Op::Read { pos: 0x1112_1314_1516_1718, len: u64::MAX },
+        Op::Read { pos: 0, len: 0 },
+        Op::Write { pos: u64::MAX, payload: b"payload".to_vec() },
+        Op::Write { pos: 3, payload: vec![7; MAX_REQUEST_PAYLOAD_LEN] },
+        Op::Write { pos: 0, payload: Vec::new() },
+        Op::Add { pos: 9, bits: Bits::B16, amount: -2 },
+    ];
+    ops.map(|op| Request { tag: u32::MAX, op })
+}
+
+#[test]
+fn each_field_of_a_request_and_an_answer_stands_where_the_page_says() {
+    let check = |chapter: &str, message: &[u8], expected: &[(&str, &[u8])]| {
+        let rows = layout(chapter);
+        assert_eq!(rows.len(), expected.len());
+        for ((offset, size, _, field), (name, bytes)) in rows.into_iter().zip(expected) {
+            assert_eq!((field, &message[offset..offset + size]), (*name, *bytes), "{chapter}");
+        }
+    };
+    let head: [(&str, &[u8]); 2] = [("magic", b"EYEA"), ("version", &[1, 0])];
+    let add = request(Op::Add { pos: 0x1112, bits: Bits::B32, amount: -2 });
+    let fields: [(&str, &[u8]); 7] = [
+        ("kind", &[4, 0]),
+        ("tag", &[4, 3, 2, 1]),
+        ("op", &[3, 0]),
+        ("bits", &[32, 0]),
+        ("pos", &[0x12, 0x11, 0, 0, 0, 0, 0, 0]),
+        ("len", &[0; 8]),
+        ("amount", &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+    ];
+    check("Request message", &add, &[&head[..], &fields].concat());
+    let write = request(Op::Write { pos: 0, payload: b"abc".to_vec() });
+    let mut expected = [&head[..], &fields].concat();
+    for (name, bytes) in &mut expected[4..] {
+        *bytes = match *name {
+            "op" => &[2, 0],
+            "bits" => &[0, 0],
+            "len" => &[3, 0, 0, 0, 0, 0, 0, 0],
+            _ => &[0; 8],
+        };
+    }
+    check("Request message", &write, &expected);
+    assert_eq!(&write[REQUEST_HEAD_LEN..], b"abc");
+    let answer = Answer {
+        sequence: (1 << 40) | 5,
+        value: -3,
+        payload: b"abc".to_vec(),
+        ..Answer::new(7, Outcome::Done)
+    };
+    let fields: [(&str, &[u8]); 6] = [
+        ("kind", &[5, 0]),
+        ("tag", &[7, 0, 0, 0]),
+        ("outcome", &[0, 0]),
+        ("reserved", &[0, 0]),
+        ("sequence", &[5, 0, 0, 0, 0, 1, 0, 0]),
+        ("value", &[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+    ];
+    let answer = encode_answer(&answer);
+    check("Answer message", &answer, &[&head[..], &fields].concat());
+    assert_eq!(&answer[ANSWER_HEAD_LEN..], b"abc");
+}
+
+#[test]
+fn requests_and_answers_are_read_as_they_were_written() {
+    for request in requests() {
+        let read = decode_subscriber(&encode_request(&request)).unwrap();
+        assert_eq!(read, SubscriberMessage::Request(request));
+    }
+    for outcome in [Outcome::Done, Outcome::OutOfRange, Outcome::Refused, Outcome::TooLong] {
+        for len in [0, 1, MAX_ANSWER_PAYLOAD_LEN] {
+            let len = if outcome == Outcome::Done { len } else { 0 };
+            let answer = Answer {
+                sequence: u64::MAX,
+                value: i64::MIN,
+                payload: vec![3; len],
+                ..Answer::new(9, outcome)
+            };
+            let mut bytes = encode_answer(&answer);
+            bytes[offset::ANSWER_RESERVED..offset::ANSWER_RESERVED + 2].fill(0xff);
+            assert_eq!(decode_owner(&bytes).unwrap(), OwnerMessage::Answer(answer));
+        }
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_is_refused() {
+    let read = || request(Op::Read { pos: 1, len: 2 });
+    let write = || request(Op::Write { pos: 1, payload: b"ab".to_vec() });
+    let add = || request(Op::Add { pos: 1, bits: Bits::B8, amount: 1 });
+    let with = |mut message: Vec<u8>, at: usize, byte: u8| {
+        message[at] = byte;
+        message
+    };
+    let longer = |message: Vec<u8>| [&message[..], b"x"].concat();
+    let most = request(Op::Write { pos: 0, payload: vec![0; MAX_REQUEST_PAYLOAD_LEN + 1] });
+    let cases = [
+        ("op 0", with(read(), offset::REQUEST_OP, 0)),
+        ("op 4", with(read(), offset::REQUEST_OP, 4)),
+        ("a read of bits", with(read(), offset::REQUEST_BITS, 8)),
+        ("a read of an amount", with(read(), offset::REQUEST_AMOUNT, 1)),
+        ("a read with a payload", longer(read())),
+        ("a write of bits", with(write(), offset::REQUEST_BITS, 8)),
+        ("a write of an amount", with(write(), offset::REQUEST_AMOUNT + 7, 1)),
+        ("a write of less than its payload", longer(write())),
+        ("a write of more than its payload", with(write(), offset::REQUEST_LEN + 7, 0xff)),
+        ("a write of too much", most),
+        ("an add with a payload", longer(add())),
+        ("an add of a length", with(add(), offset::REQUEST_LEN, 1)),
+        ("an add to 0 bits", with(add(), offset::REQUEST_BITS, 0)),
+        ("an add to 7 bits", with(add(), offset::REQUEST_BITS, 7)),
+        ("an add to 264 bits", with(add(), offset::REQUEST_BITS + 1, 1)),
+    ];
+    for (name, message) in cases {
+        assert_eq!(refusal(decode_subscriber(&message)), ErrorKind::InvalidMessage, "{name}");
+    }
+    for len in 0..REQUEST_HEAD_LEN {
+        let refused = refusal(decode_subscriber(&add()[..len]));
+        assert_eq!(refused, ErrorKind::InvalidMessage, "{len} bytes");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_is_refused() {
+    let mut answer = Answer::new(1, Outcome::Done);
+    let head = encode_answer(&answer);
+    for len in 0..ANSWER_HEAD_LEN {
+        let refused = refusal(decode_owner(&head[..len]));
+        assert_eq!(refused, ErrorKind::InvalidMessage, "{len} bytes");
+    }
+    answer.payload = vec![0; MAX_ANSWER_PAYLOAD_LEN + 1];
+    assert_eq!(refusal(decode_owner(&encode_answer(&answer))), ErrorKind::InvalidMessage);
+    answer.payload = vec![0];
+    for outcome in 1..=4 {
+        let mut bytes = encode_answer(&answer);
+        bytes[offset::ANSWER_OUTCOME] = outcome;
+        assert_eq!(refusal(decode_owner(&bytes)), ErrorKind::InvalidMessage, "{outcome}");
+        assert_eq!(decode_owner(&bytes[..ANSWER_HEAD_LEN]).is_ok(), outcome < 4, "{outcome}");
+    }
 }

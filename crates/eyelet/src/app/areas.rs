@@ -8,7 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eyelet_area::{Answer, Ask, Frame, Outcome as AreaOutcome};
+use eyelet_area::Frame;
+use eyelet_area::message::{Answer, Op, Outcome as AreaOutcome};
 use eyelet_wire::verbs::{Area, Bits, Kind, MAX_PAYLOAD_LEN};
 use eyelet_wire::websocket::Opcode;
 use tokio::time::Instant;
@@ -144,7 +145,7 @@ impl Session<'_> {
     /// Reads from the newest frame; from an application area what all changes before have made of it.
     pub(super) async fn read(&mut self, area: &Area, pos: u64, len: Option<u64>) -> Outcome {
         if matches!(self.find(area)?.place.origin, Origin::App { .. }) {
-            let ask = Ask::Read { pos, len: len.unwrap_or(0) };
+            let ask = Op::Read { pos, len: len.unwrap_or(0) };
             let answer = self.ask(area, ask).await?;
             return Ok(Reply::payload("", answer.payload));
         }
@@ -161,24 +162,24 @@ impl Session<'_> {
     }
 
     pub(super) async fn write(&mut self, area: &Area, pos: u64, payload: &[u8]) -> Outcome {
-        let answer = self.ask(area, Ask::Write { pos, payload: payload.to_vec() }).await?;
+        let answer = self.ask(area, Op::Write { pos, payload: payload.to_vec() }).await?;
         Ok(Reply::words(answer.sequence))
     }
 
     pub(super) async fn inc(&mut self, area: &Area, pos: u64, bits: Bits, amount: i64) -> Outcome {
-        let answer = self.ask(area, Ask::Add { pos, bits: width(bits), amount }).await?;
+        let answer = self.ask(area, Op::Add { pos, bits: width(bits), amount }).await?;
         Ok(Reply::words(answer.value))
     }
 
     /// Asks the area's owner.
-    async fn ask(&mut self, area: &Area, ask: Ask) -> Result<Answer, (Kind, String)> {
+    async fn ask(&mut self, area: &Area, op: Op) -> Result<Answer, (Kind, String)> {
         let feed = self.find(area)?;
         let name = &feed.place.name;
         let refused = || (Kind::Refused, format!("area {name} takes no such request"));
         if !feed.place.origin.may_take_requests() {
             return Err(refused());
         }
-        let answer = feed.requests().ask(ask).await;
+        let answer = feed.requests().ask(op).await;
         let answer = answer.map_err(|e| (Kind::Internal, format!("area {name}: {e}")))?;
         match answer.outcome {
             AreaOutcome::Done => Ok(answer),
@@ -188,7 +189,7 @@ impl Session<'_> {
             }
             AreaOutcome::Refused => Err(refused()),
             AreaOutcome::TooLong => {
-                let most = eyelet_area::MAX_REQUEST_PAYLOAD_LEN;
+                let most = eyelet_area::message::MAX_REQUEST_PAYLOAD_LEN;
                 let text = format!("a read of area {name} takes {most} bytes at the most");
                 Err((Kind::TooLarge, text))
             }
@@ -240,12 +241,12 @@ impl Session<'_> {
     }
 }
 
-fn width(bits: Bits) -> eyelet_area::Bits {
+fn width(bits: Bits) -> eyelet_area::message::Bits {
     match bits {
-        Bits::B8 => eyelet_area::Bits::B8,
-        Bits::B16 => eyelet_area::Bits::B16,
-        Bits::B32 => eyelet_area::Bits::B32,
-        Bits::B64 => eyelet_area::Bits::B64,
+        Bits::B8 => eyelet_area::message::Bits::B8,
+        Bits::B16 => eyelet_area::message::Bits::B16,
+        Bits::B32 => eyelet_area::message::Bits::B32,
+        Bits::B64 => eyelet_area::message::Bits::B64,
     }
 }
 

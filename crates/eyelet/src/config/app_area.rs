@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use eyelet_area::MAX_KEEP_LEN;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// Bytes at most.
+const MAX_KEEP_LEN: u64 = eyelet_area::MAX_KEEP_LEN as u64;
 /// Bytes of a page, as the old program counted areas.
 const PAGE_LEN: u64 = 4096;
 

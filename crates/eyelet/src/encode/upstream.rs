@@ -85,7 +85,8 @@ impl Upstream {
                 self.leave(PAUSE_AFTER_END);
                 Some(Heard::Gone("the capture process is starting again".to_owned()))
             }
-            Ok(None) => None,
+            // Nothing was asked here, so there is no answer either.
+            Ok(None | Some(Event::Answer(_))) => None,
             Err(e) => Some(Heard::Gone(self.lose(&e))),
         }
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use eyelet_area::{Answer as Answered, Ask, Bits, MAX_REQUEST_PAYLOAD_LEN, Outcome};
+use eyelet_area::message::{Answer as Answered, Bits, MAX_REQUEST_PAYLOAD_LEN, Op, Outcome};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
@@ -46,22 +46,23 @@ pub(super) async fn answer(
     let ask = match head.method {
         Method::GET | Method::HEAD => {
             let len = whole_number(query, "len")?.unwrap_or(0).cast_unsigned();
-            Ask::Read { pos, len }
+            Op::Read { pos, len }
         }
         Method::PUT => {
             may_change(server, feed, head)?;
-            Ask::Write { pos, payload: read(body).await? }
+            Op::Write { pos, payload: read(body).await? }
         }
         Method::POST => {
             may_change(server, feed, head)?;
             let bits = query.number("bits", 8.0..=64.0)?.unwrap_or(64.0);
             let bits = [8, 16, 32, 64].into_iter().find(|b| f64::from(*b) == bits);
-            let bits = bits.and_then(Bits::new).ok_or_else(|| bad("`bits` is 8, 16, 32 or 64"))?;
-            Ask::Add { pos, bits, amount: whole_number(query, "add")?.unwrap_or(1) }
+            let bits =
+                bits.and_then(Bits::from_count).ok_or_else(|| bad("`bits` is 8, 16, 32 or 64"))?;
+            Op::Add { pos, bits, amount: whole_number(query, "add")?.unwrap_or(1) }
         }
         _ => return Err(Box::new(not_allowed())),
     };
-    let is_read = matches!(ask, Ask::Read { .. });
+    let is_read = matches!(ask, Op::Read { .. });
     let answered = feed.requests().ask(ask).await.map_err(|e| {
         Box::new(plain(StatusCode::BAD_GATEWAY, &format!("area {}: {e}", feed.place.name)))
     })?;

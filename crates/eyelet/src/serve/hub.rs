@@ -173,6 +173,8 @@ impl Feed {
                             self.take(frame, missed).await;
                         }
                         Some(Event::State(state)) => self.set_state(state).await,
+                        // Nothing was asked here.
+                        Some(Event::Answer(_)) => {}
                         Some(Event::Closed) => {
                             self.lose("the process that makes this stream is starting again").await;
                             tokio::time::sleep(PAUSE_AFTER_END).await;

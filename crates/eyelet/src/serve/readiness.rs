@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use eyelet_area::{Asker, Subscriber};
+use eyelet_area::Subscriber;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -18,8 +18,6 @@ pub(crate) trait OwnsOne: AsFd {}
 
 /// Its socket is set when it is made, and closed by drop only.
 impl OwnsOne for Subscriber {}
-/// Its socket is set when it is made, and closed by drop only.
-impl OwnsOne for Asker {}
 /// Its socket is set when it is made, and closed by drop only.
 impl OwnsOne for Control {}
 /// The standard library's holds one descriptor and has no way to change it.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eyelet_area::{Answer, Ask, Asker, Told};
+use eyelet_area::{Answer, Event, Op, Request, Subscriber};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Mutex;
 
@@ -30,14 +30,15 @@ impl Requests {
     ///
     /// # Errors
     /// If the owner has gone, or does not answer in time; the request may be done or not then.
-    pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer> {
+    pub(crate) async fn ask(&self, op: Op) -> Result<Answer> {
         let mut kept = self.line.lock().await;
         // Taken out: where this is given up half way, an answer would be left for the next request.
-        let (mut line, tag) = match kept.take().map(|line| send(line, ask.clone())) {
-            Some(Ok(sent)) => sent,
-            // That owner has gone meanwhile, and has not got it: another try is no second time.
-            Some(Err(_)) | None => send(readiness::register(Asker::connect(&self.path)?)?, ask)?,
+        let mut line = match kept.take().and_then(living) {
+            Some(line) => line,
+            None => readiness::register(Subscriber::connect(&self.path)?)?,
         };
+        let tag = TAG;
+        line.get_mut().0.request(&Request { tag, op })?;
         let answer = tokio::time::timeout(PATIENCE, answer(&mut line, tag)).await;
         let answer = answer
             .map_err(|_| Error::failed("the area's owner does not answer"))
@@ -49,11 +50,21 @@ impl Requests {
     }
 }
 
-type Line = AsyncFd<Registered<Asker>>;
+/// Of all requests: one is under way at a time.
+const TAG: u32 = 1;
 
-fn send(mut line: Line, ask: Ask) -> Result<(Line, u32)> {
-    let tag = line.get_mut().0.send(ask)?;
-    Ok((line, tag))
+type Line = AsyncFd<Registered<Subscriber>>;
+
+/// The line, if its owner has not gone since it was used last.
+fn living(mut line: Line) -> Option<Line> {
+    loop {
+        match line.get_mut().0.try_receive() {
+            Ok(None) => return Some(line),
+            Ok(Some(Event::Closed)) | Err(_) => return None,
+            // What nobody waits for any more.
+            Ok(Some(_)) => {}
+        }
+    }
 }
 
 async fn answer(line: &mut Line, tag: u32) -> Result<Answer> {
@@ -63,9 +74,9 @@ async fn answer(line: &mut Line, tag: u32) -> Result<Answer> {
             .await
             .map_err(|e| Error::failed(format!("failed to wait for an answer: {e}")))?;
         match ready.get_inner_mut().0.try_receive()? {
-            Some(Told::Answer(answer)) if answer.tag == tag => return Ok(answer),
-            Some(Told::Answer(_)) => {}
-            Some(Told::Closed) => return Err(Error::failed("the area's owner has gone")),
+            Some(Event::Answer(answer)) if answer.tag == tag => return Ok(answer),
+            Some(Event::Answer(_) | Event::State(_) | Event::Frame { .. }) => {}
+            Some(Event::Closed) => return Err(Error::failed("the area's owner has gone")),
             None => ready.clear_ready(),
         }
     }

@@ -1,5 +1,7 @@
 //! Publishing to an area.
 
+mod asked;
+
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -8,24 +10,47 @@ use rustix::io::Errno;
 use rustix::net::Shutdown;
 
 use crate::frame::GENERATION_SHIFT;
-use crate::message::{Answer, MAX_CREDIT, MAX_MESSAGE_LEN, Outcome, State};
+use crate::message::{MAX_CREDIT, MAX_REQUEST_LEN, State};
 use crate::socket;
-use crate::subscription::Subscription;
-use crate::turn::{Asked, Limits, Turn};
+use crate::subscription::{Heard, Subscription};
 use crate::{Credit, Error, ErrorKind, Frame, MonotonicNs, Result};
+use asked::Shares;
+pub use asked::{Asked, Peer};
 
 /// The listener's token in the epoll set; subscribers count from 1.
 const LISTENER: u64 = 0;
 
 /// Subscribers that one turn lets in, as many as an area has by default; the next turn goes on.
 ///
-/// Whoever connects without end would otherwise keep the owner from its frames. What subscribers send needs no bound:
-/// each of their messages uses up room for credit, and nothing gives it back during a turn.
+/// Whoever connects without end would otherwise keep the owner from its frames. So would who asks without end: see
+/// [`Shares`]. Credit needs no bound: each uses up room, and nothing gives it back during a turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
-/// Requests that one turn reads of one subscriber, and of all; the next turn goes on.
-const REQUESTS_AT_A_TIME: usize = 64;
-const REQUESTS_PER_TURN: usize = 256;
+/// What an owner grants in all.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Subscribers at a time; one more is let in and closed at once. 64 by default: a machine's processes, not viewers.
+    pub subscribers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { subscribers: 64 }
+    }
+}
+
+/// What happened in one [`Owner::turn`].
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// Subscribers that came.
+    pub joined: usize,
+    /// Subscribers that left by themselves.
+    pub left: usize,
+    /// Subscribers that were sent away, and why.
+    pub refused: Vec<Error>,
+    /// What subscribers ask, in the order in which it is to be done; empty without [`Owner::with_requests`].
+    pub requests: Vec<Asked>,
+}
 
 /// The one process that publishes to an area.
 ///
@@ -41,9 +66,9 @@ pub struct Owner {
     limits: Limits,
     /// Credit that nothing can be sent for is read when there is something.
     defers_credit: bool,
-    /// Requests are handed out; else they are refused here.
+    /// Requests are handed out, not refused.
     takes_requests: bool,
-    /// Room for one message; only as much of it is ever touched as a message has.
+    /// For a message of a subscriber: a byte longer than the longest.
     buffer: Vec<u8>,
     subscribers: BTreeMap<u64, Subscription>,
     next_token: u64,
@@ -79,7 +104,7 @@ impl Owner {
             limits: Limits::default(),
             defers_credit: false,
             takes_requests: false,
-            buffer: vec![0; MAX_MESSAGE_LEN + 1],
+            buffer: vec![0; MAX_REQUEST_LEN + 1],
             subscribers: BTreeMap::new(),
             next_token: LISTENER + 1,
             happened: Turn::default(),
@@ -101,26 +126,12 @@ impl Owner {
     /// Reads the credit of a subscriber that has the newest frame only when the next one is published.
     ///
     /// An owner that publishes anyway need not be woken for that once per frame and subscriber. One that works on demand
-    /// does: [`demand`](Self::demand) does not count what was not read.
+    /// does: [`demand`](Self::demand) does not count what was not read. A request of such a subscriber is refused as
+    /// late as that, too. An owner [with requests](Self::with_requests) defers nothing.
     #[must_use]
     pub fn with_deferred_credit(mut self) -> Self {
         self.defers_credit = true;
         self
-    }
-
-    /// Hands out what subscribers ask for ([`Turn::requests`]) instead of refusing it.
-    #[must_use]
-    pub fn with_requests(mut self) -> Self {
-        self.takes_requests = true;
-        self
-    }
-
-    /// Answers a request. Whoever has left meanwhile does not get it; whoever does not read is sent away.
-    pub fn answer(&mut self, to: u64, answer: &Answer) {
-        let Some(subscription) = self.subscribers.get(&to) else { return };
-        if let Err(error) = subscription.answer(answer) {
-            self.judge(to, Err(error));
-        }
     }
 
     /// Publishes a frame as the newest of the area and gives its sequence.
@@ -157,6 +168,10 @@ impl Owner {
     /// Forgets the newest frame, so that whoever joins now does not get an old one.
     pub fn clear(&mut self) {
         self.newest = None;
+        if self.defers_credit {
+            // The next frame may be long in coming: whoever asks meanwhile is to be heard.
+            self.flush_all();
+        }
     }
 
     /// Gives the sequence of the newest frame; below the first one, that of the generation's start.
@@ -194,8 +209,8 @@ impl Owner {
 
     /// Lets subscribers in, reads their credit, sends what they are owed. Never waits.
     ///
-    /// Bounded, however much they send or connect. If somebody is left to let in, the owner polls readable anew: also
-    /// who waits for the edge of its descriptor, as tokio's `AsyncFd` does, needs one call for each.
+    /// Bounded, however much they send or connect. If somebody is left to let in or to be heard, the owner polls
+    /// readable anew: also who waits for the edge of its descriptor, as tokio's `AsyncFd` does, needs one call for each.
     ///
     /// While this process has no descriptor left for a subscriber, it stands once in [`Turn::refused`] and those who
     /// wait go on waiting: each turn, frame and change of state tries again.
@@ -205,9 +220,10 @@ impl Owner {
     /// stands in [`Turn::refused`].
     pub fn turn(&mut self) -> Result<Turn> {
         let mut events = Vec::with_capacity(16);
-        let (mut accepts, mut requests) = (0, 0);
+        let mut accepts = 0;
+        let mut shares = Shares::default();
         self.listen_again();
-        while requests < REQUESTS_PER_TURN {
+        loop {
             let full = epoll::wait(
                 &self.epoll,
                 rustix::buffer::spare_capacity(&mut events),
@@ -228,17 +244,15 @@ impl Owner {
                             self.listen(false).ok();
                         }
                     }
-                    token => requests += self.hear(token),
+                    token => self.hear(token, &mut shares),
                 }
             }
-        }
-        if requests >= REQUESTS_PER_TURN {
-            self.poll_readable_anew();
         }
         if accepts >= ACCEPTS_PER_TURN {
             // Entering the set again is what makes a new edge.
             self.listen_again();
         }
+        self.resume(shares);
         Ok(std::mem::take(&mut self.happened))
     }
 
@@ -296,52 +310,13 @@ impl Owner {
         self.flush(token);
     }
 
-    /// Reads what a subscriber has sent and counts its requests.
-    fn hear(&mut self, token: u64) -> usize {
-        let Some(subscription) = self.subscribers.get_mut(&token) else { return 0 };
-        let mut requests = Vec::new();
-        let heard = subscription.hear(&mut self.buffer, &mut requests, REQUESTS_AT_A_TIME);
-        let count = requests.len();
-        for request in requests {
-            if self.takes_requests {
-                self.happened.requests.push(Asked { by: token, request });
-            } else {
-                let outcome = Outcome::Refused;
-                self.answer(token, &Answer { tag: request.tag, outcome, ..Answer::default() });
-            }
-        }
-        if self.judge(token, heard) {
-            self.flush(token);
-        }
-        count
-    }
-
-    /// Makes an edge for who waits for one, as there may be more to read.
-    fn poll_readable_anew(&mut self) {
-        for (token, subscription) in &self.subscribers {
-            let data = epoll::EventData::new_u64(*token);
-            // If it fails, the next message of somebody makes the edge.
-            epoll::modify(&self.epoll, &subscription.socket, data, subscription.interest).ok();
-        }
-    }
-
-    /// Reads the credit that was left unread, as much as the next frame needs.
-    fn hear_deferred(&mut self) {
-        let is_deferred = |s: &Subscription| !s.interest.contains(epoll::EventFlags::IN);
-        let deferred = self.subscribers.iter_mut().filter(|(_, s)| is_deferred(s));
-        let buffer = &mut self.buffer;
-        let heard: Vec<_> =
-            deferred.map(|(token, s)| (*token, s.hear_one_credit(buffer))).collect();
-        for (token, heard) in heard {
-            self.judge(token, heard);
-        }
-    }
-
     /// Sends away who has left or done wrong; true for all others.
-    fn judge(&mut self, token: u64, heard: Result<bool>) -> bool {
+    fn judge(&mut self, token: u64, heard: Result<Heard>) -> bool {
         match heard {
-            Ok(true) => return true,
-            Ok(false) => self.happened.left += 1,
+            // An answer was too much for it meanwhile.
+            _ if !self.subscribers.contains_key(&token) => return false,
+            Ok(Heard::Enough | Heard::Share) => return true,
+            Ok(Heard::End) => self.happened.left += 1,
             Err(error) => self.happened.refused.push(error),
         }
         self.dismiss(token);
@@ -372,8 +347,12 @@ impl Owner {
     fn flush(&mut self, token: u64) {
         let Some(subscription) = self.subscribers.get_mut(&token) else { return };
         let is_full = subscription.send_due(&self.state, self.newest.as_ref());
+        let may_sleep = self.defers_credit
+            && !self.takes_requests
+            && self.newest.is_some()
+            && subscription.may_sleep();
         let mut interest = epoll::EventFlags::empty();
-        interest.set(epoll::EventFlags::IN, !self.defers_credit || !subscription.may_sleep());
+        interest.set(epoll::EventFlags::IN, !may_sleep);
         interest.set(epoll::EventFlags::OUT, is_full);
         if interest != subscription.interest {
             subscription.interest = interest;
@@ -406,11 +385,9 @@ mod tests {
         owner.accept();
         let _forked = owner.subscribers[&1].socket.try_clone().unwrap();
         assert_eq!(owner.turn().unwrap().refused.len(), 1);
-        let mut buffer = [0; 1000];
-        assert!(
-            matches!(socket::receive_without_descriptor(peer.as_fd(), &mut buffer), Ok(Some(_))),
-            "the state"
-        );
+        let mut buffer = [0; 300];
+        let state = socket::receive_without_descriptor(peer.as_fd(), &mut buffer);
+        assert!(matches!(state, Ok(Some(_))), "the state");
         let end = socket::receive_without_descriptor(peer.as_fd(), &mut buffer);
         assert!(matches!(end, Ok(None)), "{end:?}");
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
