@@ -14,7 +14,9 @@ use clap::Parser as _;
 use command_fds::{CommandFdExt as _, FdMapping};
 use eyelet::cli::Cli;
 use eyelet::control::Control;
-use eyelet::role::{AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Role};
+use eyelet::role::{
+    AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Origin, Role,
+};
 use eyelet_area::{Format, FourCc, FrameBuilder, MonotonicNs, Owner};
 use eyelet_wire::websocket::{Opcode, header};
 use rustix::process::{Pid, Signal, kill_process};
@@ -82,9 +84,10 @@ fn boot_file(area: &Path) -> Result<std::fs::File> {
             id: 0,
             name: "camera".to_owned(),
             path: area.to_owned(),
-            made: None,
+            origin: Origin::Camera,
         }],
         app_socket: None,
+        packages: None,
         sockets: 1,
     };
     let mut file = tempfile::tempfile()?;
