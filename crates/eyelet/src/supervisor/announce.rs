@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::control::Opened;
 use crate::error::Error;
-use crate::role::{AreaPlace, Role};
+use crate::role::{AreaPlace, Origin, Role};
 use crate::supervisor::Estate;
 
 /// Longest wait for cameras before the address is printed without them; a slow one says its lines later.
@@ -62,10 +62,7 @@ impl Announcement {
                 format!("{name} started streaming frames to sharedarea {area}"),
             ];
             let derived = self.areas.iter().filter(|place| place.of() == Some(area));
-            lines.extend(derived.map(|AreaPlace { id, name, path, .. }| {
-                let path = path.display();
-                format!("sharedarea {id} is {name} at {path}, made of sharedarea {area} while somebody watches")
-            }));
+            lines.extend(derived.map(line));
             say(&lines);
         }
         self.settled(area);
@@ -108,11 +105,24 @@ impl Announcement {
 
     fn print_addresses(&mut self) {
         if self.deadline.take().is_some() {
-            let lines: Vec<String> =
-                self.addresses.iter().map(|a| format!("listening on http://{}", a)).collect();
-            say(&lines);
+            let cameras = self.areas.iter().filter(|place| place.origin == Origin::Camera).count();
+            // Those of cameras were introduced with them.
+            let others = self.areas.iter().filter(|place| place.camera() >= cameras);
+            let addresses = self.addresses.iter().map(|a| format!("listening on http://{}", a));
+            say(&others.map(line).chain(addresses).collect::<Vec<_>>());
         }
     }
+}
+
+/// Says what an area is that is no camera's.
+fn line(AreaPlace { id, name, path, origin }: &AreaPlace) -> String {
+    let what = match origin {
+        Origin::Camera => "a camera's".to_owned(),
+        Origin::Derived(made) => format!("made of sharedarea {} while somebody watches", made.of),
+        Origin::Mule { mule } => format!("which mule {mule} owns"),
+        Origin::App { len } => format!("{len} bytes of application data"),
+    };
+    format!("sharedarea {id} is {name} at {}, {what}", path.display())
 }
 
 fn say(lines: &[String]) {
