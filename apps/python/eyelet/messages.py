@@ -162,9 +162,9 @@ def decode_from_owner(message: bytes) -> Union[FrameInfo, State, Answer]:
 
 def _decode_frame(message: bytes) -> FrameInfo:
     fields = FRAME_LAYOUT.unpack(message)[3:]
-    *numbers, width, height, stride, fourcc, interval, matrix, range_, flags = fields
+    numbers, (width, height, stride, fourcc, interval, matrix, range_, flags) = fields[:5], fields[5:]
     name = fourcc.rstrip(b"\0").decode("latin-1")
-    info = FrameInfo(*numbers, width, height, stride, name, interval, matrix, range_, bool(flags & 1))
+    info = FrameInfo._make((*numbers, width, height, stride, name, interval, matrix, range_, bool(flags & 1)))
     if matrix > 4 or range_ > 2 or max(width, height) > MAX_SIDE_PX:
         text = f"a frame of {width}x{height}, matrix {matrix}, range {range_}"
         raise AreaError("protocol", text)
@@ -184,7 +184,7 @@ def decode_from_subscriber(message: bytes) -> Union[Credit, Request]:
         return Credit(frames)
     if kind == REQUEST and REQUEST_LAYOUT.size <= len(message) < ROOM:
         payload = message[REQUEST_LAYOUT.size :]
-        request = Request(*REQUEST_LAYOUT.unpack_from(message)[3:], payload)
+        request = Request._make((*REQUEST_LAYOUT.unpack_from(message)[3:], payload))
         needed = request.len if request.op == WRITE else 0
         if request.op in (READ, WRITE, ADD) and len(payload) == needed:
             return request
