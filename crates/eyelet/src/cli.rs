@@ -359,7 +359,6 @@ mod tests {
             (&["--area", "camera=4"], "two areas are called `camera`"),
             (&["--area", "7=4"], "means something else to apps"),
             (&["--mule", "x="], "names no command"),
-            (&["--asgi", "app"], "takes module:app"),
             (&["--listen", "nowhere"], "write ADDRESS:PORT"),
         ] {
             let error = config(words).unwrap_err();

@@ -29,7 +29,7 @@ pub struct App {
 pub enum Host {
     /// `eyelet-psgi`, with this script: an absolute path.
     Psgi(PathBuf),
-    /// The ASGI host of the Python package, with `module:app` or `file.py:app`.
+    /// The ASGI host of the Python package, with `module:app` or `file.py:app`; without `:app` that is the name.
     Asgi(String),
     /// A program of the user's own that speaks the app protocol.
     Program(Vec<String>),
@@ -63,9 +63,6 @@ impl App {
             Host::Psgi(script) => std::fs::File::open(script).map(drop).map_err(|e| {
                 Error::usage(format!("failed to read the app `{}`: {e}", script.display()))
             }),
-            Host::Asgi(app) if !app.contains(':') => {
-                Err(Error::usage(format!("--asgi takes module:app or file.py:app, not `{app}`")))
-            }
             _ => Ok(()),
         }
     }

@@ -27,6 +27,32 @@ const PERL: &[File] = files!("perl":
 );
 
 const PYTHON: &[File] = files!("python":
+    "eyelet/__init__.py",
+    "eyelet/aio.py",
+    "eyelet/area.py",
+    "eyelet/asgi/__init__.py",
+    "eyelet/asgi/__main__.py",
+    "eyelet/asgi/areas.py",
+    "eyelet/asgi/command.py",
+    "eyelet/asgi/head.py",
+    "eyelet/asgi/http.py",
+    "eyelet/asgi/lifespan.py",
+    "eyelet/asgi/link.py",
+    "eyelet/asgi/loading.py",
+    "eyelet/asgi/parent.py",
+    "eyelet/asgi/scope.py",
+    "eyelet/asgi/talk.py",
+    "eyelet/asgi/websocket.py",
+    "eyelet/asgi/worker.py",
+    "eyelet/errors.py",
+    "eyelet/frame.py",
+    "eyelet/memfd.py",
+    "eyelet/messages.py",
+    "eyelet/outlet.py",
+    "eyelet/owner.py",
+    "eyelet/places.py",
+    "eyelet/py.typed",
+    "eyelet/subscription.py",
 );
 
 /// Puts all files below `folder`: `perl/…`, `python/…`.
