@@ -8,10 +8,12 @@ mod curl;
 mod ffmpeg;
 mod memory;
 mod mpv;
+mod own_python;
 mod picture;
 mod program;
 mod python;
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -32,10 +34,15 @@ fn start() -> Result<Eyelet> {
 
 /// The same with further words.
 fn start_with(more: &[&str]) -> Result<Eyelet> {
+    start_in(more, &[])
+}
+
+/// The same with variables in its environment.
+fn start_in(more: &[&str], variables: &[(&str, &OsStr)]) -> Result<Eyelet> {
     let bin = std::env::var_os("EYELET_BIN");
     let bin = bin.context("EYELET_BIN is not set: run this by `cargo xtask clients`")?;
     let source = format!("test:{WIDTH}x{HEIGHT}@30");
     let words = [&["--listen", "127.0.0.1:0", "--source", &source], more].concat();
-    Eyelet::start(Path::new(&bin), &words)
+    Eyelet::start_with(Path::new(&bin), &words, variables)
         .context("`cargo build --release --package eyelet` makes the executable")
 }
