@@ -35,10 +35,11 @@ use scenario::{SCENARIOS, Scenario};
 use server::{Kind, Programs};
 
 const USAGE: &str = "\
-usage: cargo xtask bench [--rounds 5] [--seconds 5] [--out FOLDER] [--no-peers] [--yes] [--all | NAME...]
+usage: cargo xtask bench [--rounds 5] [--seconds 5] [--out FOLDER] [--no-peers] [--yes] [--all | apps | NAME...]
        cargo xtask bench --list
        cargo xtask bench instructions
   --all       every scenario, not only those marked in the list: some hours
+  apps        every scenario in which frames come through an app
   --no-peers  only Eyelet and the bare loops
   --yes       fetch peers without asking
   --out       where tables and plots go, instead of bench/results";
@@ -94,6 +95,7 @@ impl Wish {
                 "--no-peers" => wish.has_peers = false,
                 "--yes" => wish.may_fetch = true,
                 "--all" => wish.scenarios = SCENARIOS.iter().collect(),
+                "apps" => wish.scenarios.extend(SCENARIOS.iter().filter(|s| s.places.is_some())),
                 name => {
                     let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
                     let unknown =
@@ -114,7 +116,7 @@ fn list() {
     for scenario in SCENARIOS {
         let mark = if scenario.is_default { '*' } else { ' ' };
         let servers: Vec<_> = scenario.servers.iter().map(|kind| kind.name()).collect();
-        println!("{mark} {:<16} {} ({})", scenario.name, scenario.about(), servers.join(", "));
+        println!("{mark} {:<21} {} ({})", scenario.name, scenario.about(), servers.join(", "));
     }
     println!("* runs when nothing is named");
 }

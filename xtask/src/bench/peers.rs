@@ -136,6 +136,11 @@ impl Uwsgi {
         Ok(Self { folder, modules })
     }
 
+    /// Where Perl finds what its coroutines run on.
+    pub(super) fn modules(&self) -> &str {
+        &self.modules
+    }
+
     /// Begins its command line: so many connections at a time, each in a coroutine.
     pub(super) fn command(
         &self,

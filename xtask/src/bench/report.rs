@@ -49,6 +49,11 @@ const RATIOS: &[(Kind, Kind)] = &[
     (Kind::Ustreamer, Kind::Eyelet),
 ];
 
+/// The same where frames come through an app, and what is wanted of the first column.
+const APP_RATIOS: &[(Kind, Kind)] = &[(Kind::Eyelet, Kind::UwsgiFast)];
+const WANTED_OF_APPS: &str =
+    "\nWanted is a ratio of 0.5 at most for the server's processor time.\n";
+
 /// Columns that are counts, of all rounds together.
 const GAPS: &str = "gaps";
 const TORN: &str = "torn";
@@ -192,8 +197,9 @@ impl Compared {
 
     fn write_ratios(&self, text: &mut String) {
         let find = |kind| self.servers.iter().find(|rounds| rounds.kind == kind);
+        let is_app = self.scenario.places.is_some();
         let mut lines = String::new();
-        for (one, other) in RATIOS {
+        for (one, other) in if is_app { APP_RATIOS } else { RATIOS } {
             let (Some(a), Some(b)) = (find(*one), find(*other)) else { continue };
             let of = |pick| cell(ratio(&a.figures, &b.figures, pick));
             let (one, other) = (one.name(), other.name());
@@ -204,6 +210,7 @@ impl Compared {
         }
         if !lines.is_empty() {
             write!(text, "\n| ratio | server | total | p99 |\n|---|---|---|---|\n{lines}").ok();
+            text.push_str(if is_app { WANTED_OF_APPS } else { "" });
         }
     }
 }
@@ -292,6 +299,20 @@ mod tests {
             "(cost-raw-50.svg)",
             "| start | 30 ms |",
         ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn apps_stand_beside_those_of_the_peer_with_what_is_wanted() {
+        let scenario = SCENARIOS.iter().find(|scenario| scenario.places.is_some()).unwrap();
+        let rounds =
+            |kind, cost| Rounds { kind, figures: vec![sample(cost)], calls_per_frame: None };
+        let servers = vec![rounds(Kind::Eyelet, 100.0), rounds(Kind::UwsgiFast, 250.0)];
+        let mut text = String::new();
+        Compared { scenario, servers }.write(&mut text);
+        for line in ["10 viewers through an app", "| eyelet / uwsgi 5 ms | 0.400 |", "0.5 at most"]
+        {
             assert!(text.contains(line), "{line} is not in {text}");
         }
     }

@@ -24,6 +24,23 @@ pub(super) enum Load {
     Silent,
 }
 
+/// How an app has a place for each viewer; each is an option of Eyelet's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Places {
+    Coroutines,
+    Processes,
+}
+
+impl Places {
+    /// The word on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Coroutines => "coroutines",
+            Self::Processes => "processes",
+        }
+    }
+}
+
 /// One row of the bench.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
@@ -34,6 +51,8 @@ pub(super) struct Scenario {
     pub(super) protocol: Protocol,
     pub(super) viewers: u32,
     pub(super) load: Load,
+    /// Frames come through an app, with as many of these as there are viewers.
+    pub(super) places: Option<Places>,
     pub(super) servers: &'static [Kind],
     /// Runs when nothing is named.
     pub(super) is_default: bool,
@@ -43,6 +62,8 @@ const SOCKET: &[Kind] =
     &[Kind::Eyelet, Kind::Write, Kind::Sendfile, Kind::Tee, Kind::UwsgiArticle, Kind::UwsgiFast];
 const PICTURES: &[Kind] =
     &[Kind::Eyelet, Kind::Write, Kind::Sendfile, Kind::Tee, Kind::UwsgiFast, Kind::Ustreamer];
+/// Who runs apps so that each viewer gets each frame.
+const APPS: &[Kind] = &[Kind::Eyelet, Kind::UwsgiFast];
 const OURS: &[Kind] = &[Kind::Eyelet, Kind::Write, Kind::Sendfile];
 
 const RAW: Scenario = Scenario {
@@ -52,11 +73,13 @@ const RAW: Scenario = Scenario {
     protocol: Protocol::WebSocket,
     viewers: 0,
     load: Load::Healthy,
+    places: None,
     servers: SOCKET,
     is_default: false,
 };
 const SMALL: Scenario = Scenario { content: "160x96", frame_bytes: 30_720, ..RAW };
 const MEDIUM: Scenario = Scenario { content: "320x160", frame_bytes: 102_400, ..RAW };
+const APP: Scenario = Scenario { viewers: 10, servers: APPS, ..RAW };
 const JPEG_SMALL: Scenario = Scenario {
     content: "jpeg:30720",
     frame_bytes: 30_720,
@@ -73,6 +96,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "raw-50", viewers: 50, is_default: true, ..RAW },
     Scenario { name: "raw-100", viewers: 100, ..RAW },
     Scenario { name: "raw-200", viewers: 200, ..RAW },
+    Scenario { name: "app-raw-10-coroutines", places: Some(Places::Coroutines), ..APP },
+    Scenario { name: "app-raw-10-processes", places: Some(Places::Processes), ..APP },
     Scenario { name: "ws-30k-200", viewers: 200, is_default: true, ..SMALL },
     Scenario { name: "ws-30k-500", viewers: 500, ..SMALL },
     Scenario { name: "ws-30k-1000", viewers: 1000, ..SMALL },
@@ -130,7 +155,10 @@ impl Scenario {
             Load::Paused => format!("{viewers} viewers that pause"),
             Load::Silent => format!("{viewers} viewers that never read"),
         };
-        format!("{who}, {frame_bytes} bytes by {protocol}")
+        let app = self.places.map_or(String::new(), |places| {
+            format!(" through an app, with {viewers} {} in eyelet", places.name())
+        });
+        format!("{who}{app}, {frame_bytes} bytes by {protocol}")
     }
 
     /// Whether frames reach the viewers that count.

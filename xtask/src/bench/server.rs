@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use super::lab::{Lab, Side};
 use super::peers::Peers;
 use super::scenario::{Load, Protocol, Scenario};
+use crate::workspace_root;
 
 /// A server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub(super) struct Start {
     /// The path of its frames.
     pub(super) path: &'static str,
 }
+
+/// The app of Eyelet's that is measured; that of uWSGI does the same calls at the same path.
+const SCRIPT: &str = "examples/perl/eyetoy.pl";
 
 /// The port of peers, which have a network of their own.
 const PORT: u16 = 9490;
@@ -83,7 +87,15 @@ impl Kind {
                 let mut command = lab.command(Side::Server, &programs.eyelet);
                 command.args(["run", "--listen", "127.0.0.1:0", "--source"]);
                 command.arg(source(scenario, programs));
-                Start { command, port: None, path: own_path }
+                let Some(places) = scenario.places else {
+                    return Ok(Start { command, port: None, path: own_path });
+                };
+                if let Ok(uwsgi) = programs.peers.uwsgi() {
+                    command.env("PERL5LIB", uwsgi.modules()); // the same coroutines
+                }
+                command.arg("--psgi").arg(workspace_root().join(SCRIPT));
+                command.arg(format!("--{}", places.name())).arg(connections.to_string());
+                Start { command, port: None, path: "/eyetoy" }
             }
             Self::Write => bare("write"),
             Self::Sendfile => bare("sendfile"),
