@@ -9,6 +9,7 @@ mod ffmpeg;
 mod memory;
 mod mpv;
 mod own_python;
+mod own_rust;
 mod picture;
 mod program;
 mod python;

@@ -39,6 +39,8 @@ pub(super) enum Summary {
     Node,
     /// `Files=1, Tests=3, …` and the lines before it, of Perl's `prove`.
     Prove,
+    /// `Ran 3 tests in 1.5s` and `OK (skipped=1)` or `FAILED (failures=1, errors=1)`, of Python's `unittest`.
+    Unittest,
     /// `3 passed, 0 failed` of these commands.
     Ours,
 }
@@ -51,6 +53,7 @@ impl Summary {
             Self::Cargo => read_cargo(output),
             Self::Node => read_node(output),
             Self::Prove => read_prove(output),
+            Self::Unittest => read_unittest(output),
             Self::Ours => output.lines().rev().find_map(read_ours),
         };
         let mut counts = said.unwrap_or_default();
@@ -66,6 +69,7 @@ impl Summary {
             Self::ExitStatus | Self::Ours => false,
             Self::Cargo => line.starts_with("test ") && line.contains(" ... ignored"),
             Self::Node => line.contains("# SKIP") || line.trim_start().starts_with('﹣'),
+            Self::Unittest => line.contains(" ... skipped "),
             Self::Prove => line.contains(".. skipped:") || line.contains(" # skip "),
         };
         output.lines().filter(is_skip).map(str::trim).collect()
@@ -120,6 +124,24 @@ fn read_prove(output: &str) -> Option<Counts> {
     Some(Counts { passed: total.saturating_sub(failed), failed, skipped })
 }
 
+fn read_unittest(output: &str) -> Option<Counts> {
+    let mut lines = output.lines().rev();
+    let verdict = lines.find(|line| line.starts_with("OK") || line.starts_with("FAILED"))?;
+    let total = lines.find_map(|line| {
+        let said = line.strip_prefix("Ran ")?;
+        said.split(' ').next()?.parse::<u64>().ok()
+    })?;
+    let count = |word: &str| {
+        let words = verdict.split(['(', ',', ')']).map(str::trim);
+        words
+            .filter_map(|said| said.strip_prefix(word)?.strip_prefix('=')?.parse::<u64>().ok())
+            .sum()
+    };
+    let failed: u64 = ["failures", "errors", "unexpected successes"].into_iter().map(count).sum();
+    let skipped: u64 = count("skipped");
+    Some(Counts { passed: total.saturating_sub(failed + skipped), failed, skipped })
+}
+
 fn read_ours(line: &str) -> Option<Counts> {
     let (passed, failed) = line.split_once(", ")?;
     let passed = number_before(passed, "passed")?;
@@ -133,6 +155,16 @@ fn number_before(text: &str, word: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_unittest_says_is_counted() {
+        let count = |text: &str, is_success| Summary::Unittest.count(text, is_success);
+        let good = "...s\n-----\nRan 4 tests in 0.1s\n\nOK (skipped=1)\n";
+        assert_eq!(count(good, true), Counts { passed: 3, failed: 0, skipped: 1 });
+        let bad = "Ran 9 tests in 0.1s\n\nFAILED (failures=1, errors=2, skipped=1)\n";
+        assert_eq!(count(bad, false), Counts { passed: 5, failed: 3, skipped: 1 });
+        assert_eq!(count("no module named unittest", false).failed, 1);
+    }
 
     fn counts(passed: u64, failed: u64, skipped: u64) -> Counts {
         Counts { passed, failed, skipped }
