@@ -252,6 +252,12 @@ fn width(bits: Bits) -> eyelet_area::message::Bits {
 
 /// Waits until something has changed in one of these areas since it was looked at.
 async fn changed(areas: &mut BTreeMap<usize, Followed>, ids: &[usize]) {
+    if let [id] = ids {
+        if let Some(followed) = areas.get_mut(id) {
+            followed.watching.changed().await;
+        }
+        return;
+    }
     let waited_for = areas.iter_mut().filter(|(id, _)| ids.contains(id));
     let mut changes: Vec<_> =
         waited_for.map(|(_, followed)| Box::pin(followed.watching.changed())).collect();

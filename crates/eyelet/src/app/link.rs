@@ -1,11 +1,14 @@
 //! The connection to the app: lines in, payloads in, answers out.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use eyelet_wire::verbs::{self, MAX_LINE_LEN, Verb};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead as _, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
 
 /// Bytes read at a time.
@@ -107,17 +110,15 @@ impl AppLink {
 
     /// Reads what is there. May be dropped and called again.
     async fn fill(&mut self) -> io::Result<usize> {
-        loop {
-            self.stream.readable().await?;
-            let read = BUFFER.with_borrow_mut(|buffer| {
-                let read = self.stream.try_read(buffer);
-                self.input.extend_from_slice(&buffer[..*read.as_ref().unwrap_or(&0)]);
-                read
-            });
-            match read {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
-            }
-        }
+        // By `poll_read`, as a read that does not fill the buffer then needs no second one to find nothing.
+        poll_fn(|cx| {
+            BUFFER.with_borrow_mut(|buffer| {
+                let mut read = ReadBuf::new(buffer);
+                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+                self.input.extend_from_slice(read.filled());
+                Poll::Ready(Ok(read.filled().len()))
+            })
+        })
+        .await
     }
 }

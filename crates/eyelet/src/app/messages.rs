@@ -16,6 +16,8 @@ use crate::serve::tcp;
 pub(super) struct Messages {
     link: Link,
     inbox: Inbox,
+    /// Longest frame that the socket is set up for.
+    frame_len: u64,
     is_over: bool,
 }
 
@@ -31,7 +33,7 @@ enum Progress {
 
 impl Messages {
     pub(super) fn new(link: Link, inbox: Inbox) -> Self {
-        Self { link, inbox, is_over: false }
+        Self { link, inbox, frame_len: 0, is_over: false }
     }
 
     pub(super) fn into_parts(self) -> (Link, Inbox) {
@@ -126,7 +128,11 @@ impl Messages {
         part: Range<u64>,
     ) -> io::Result<()> {
         self.idle().await?;
-        tcp::bound_unsent(self.link.stream(), part.end - part.start);
+        let len = part.end - part.start;
+        if len > self.frame_len {
+            self.frame_len = len;
+            tcp::bound_unsent(self.link.stream(), len);
+        }
         self.link.send_frame(opcode, &[], frame, part);
         self.sent().await
     }
