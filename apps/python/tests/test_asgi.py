@@ -258,7 +258,8 @@ class Reload(HostTest):
         self.assertEqual((await slow.answer())[2], b"one")
 
     async def test_a_change_of_a_module_loads_it_anew(self):
-        files = {"app.py": ANSWERS.format("pass").replace('"one"', "__import__('part').NAME"), "part.py": "NAME = 'one'\n"}
+        text = ANSWERS.format("pass").replace('"one"', "__import__('part').NAME")
+        files = {"app.py": text, "part.py": "NAME = 'one'\n"}
         host = self.host("--reload-on-change", app="app:app", files=files)
         server = Server(host)
         self.assertEqual(await self.body(server), b"one")

@@ -31,7 +31,8 @@ async def lifespan(app):
 
 async def echo(request):
     task = BackgroundTask(lambda: print("background", flush=True))
-    return JSONResponse({"form": await request.json(), "word": request.state.word, "url": str(request.url)}, background=task)
+    about = {"form": await request.json(), "word": request.state.word, "url": str(request.url)}
+    return JSONResponse(about, background=task)
 
 async def endless(request):
     import asyncio
@@ -53,7 +54,12 @@ async def talk(websocket):
         await websocket.send_text("heard " + text)
     print("iteration ended", flush=True)
 
-routes = [Route("/echo", echo, methods=["POST"]), Route("/endless", endless), Route("/mistake", mistake), WebSocketRoute("/talk", talk)]
+routes = [
+    Route("/echo", echo, methods=["POST"]),
+    Route("/endless", endless),
+    Route("/mistake", mistake),
+    WebSocketRoute("/talk", talk),
+]
 app = Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(GZipMiddleware)])
 """
 

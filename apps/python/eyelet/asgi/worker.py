@@ -215,7 +215,7 @@ def _end(ended: asyncio.Future[float], patience: float) -> None:
 
 
 def become(task: Task) -> None:
-    """Serves in a child that was forked for it, and does not return: what the parent would do at its end is not done."""
+    """Serves in a child that was forked for it, and does not return: nothing of the parent's is done at its end."""
     code = 1
     try:
         code = run(task)
