@@ -1,65 +1,58 @@
-"""An app in Python: pages, an endless answer and WebSockets, by Starlette as it is.
+"""A page with a picture and a counter, with Starlette (pip install starlette):
 
-    pip install starlette
-    eyelet --asgi examples/python/starlette_app.py:app --coroutines 100
+    eyelet --source v4l2:/dev/video0 --area counters=64 --asgi starlette_app.py:app --coroutines 10
 
-No pixel passes through Python: the app says which area's newest frame the client gets, and Eyelet sends it.
+FastAPI is the same: `websocket.scope["extensions"]["eyelet"]`. The counter lies in an area of application data, so that
+all processes of the app, and every mule, see the same number.
 """
 
 import asyncio
 
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
-PAGE = """<!doctype html>
-<title>Eyelet</title>
-<img id=picture alt=camera>
-<p id=said></p>
-<script>
-    const socket = new WebSocket(`ws://${location.host}/pictures`);
-    const picture = document.getElementById('picture');
-    socket.onmessage = ({ data }) => {
-        if (typeof data === 'string') document.getElementById('said').textContent = data;
-        else { URL.revokeObjectURL(picture.src); picture.src = URL.createObjectURL(data); }
-    };
-    picture.onclick = () => socket.send('hello');
-</script>
-"""
+PAGE = """<!doctype html><title>Camera</title>
+<p><button onclick="s.send('pause')">Pause</button> <button onclick="s.send('go')">Go</button> <span id=t></span></p>
+<img id=i><script>
+const s = new WebSocket(location.href.replace(/^http/, "ws") + "picture")
+s.onmessage = m => {
+  if (typeof m.data == "string") { t.textContent = m.data; return }
+  URL.revokeObjectURL(i.src); i.src = URL.createObjectURL(m.data)
+}
+</script>"""
 
 
 async def page(request):
-    return HTMLResponse(PAGE)
+    visit = await request.scope["extensions"]["eyelet"].inc("counters", 0)
+    return HTMLResponse(PAGE + f"<p>Visit {visit}")
 
 
-async def countdown(request):
-    async def lines():
-        for number in range(3, -1, -1):
-            yield f"{number}\n"
-            await asyncio.sleep(0.01)
-
-    return StreamingResponse(lines(), media_type="text/plain")
+async def areas(request):
+    lines = await request.scope["extensions"]["eyelet"].areas()
+    return JSONResponse([line._asdict() for line in lines])
 
 
-async def pictures(websocket: WebSocket):
-    """Sends the camera's JPEG pictures, and answers what the viewer says meanwhile."""
+async def picture(websocket):
+    """Sends pictures in one task and listens in another; both may wait at the same time."""
+    eyelet = websocket.scope["extensions"]["eyelet"]
     await websocket.accept()
-    areas = websocket.scope["extensions"]["eyelet"]
+    goes_on = asyncio.Event()
+    goes_on.set()
 
-    async def send():
+    async def send_pictures():
         while True:
-            await areas.wait("camera-jpeg")
-            await areas.send_area("camera-jpeg")
+            await goes_on.wait()
+            await eyelet.wait(1)
+            await eyelet.send_area(1)
 
-    sending = asyncio.create_task(send())
+    sending = asyncio.ensure_future(send_pictures())
     try:
-        while True:
-            await websocket.send_text("you said " + await websocket.receive_text())
-    except WebSocketDisconnect:
-        pass
+        async for word in websocket.iter_text():  # ends when the client leaves
+            goes_on.set() if word == "go" else goes_on.clear()
+            await websocket.send_text(f"you said {word}")
     finally:
         sending.cancel()
 
 
-app = Starlette(routes=[Route("/", page), Route("/countdown", countdown), WebSocketRoute("/pictures", pictures)])
+app = Starlette(routes=[Route("/", page), Route("/areas", areas), WebSocketRoute("/picture", picture)])

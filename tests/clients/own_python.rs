@@ -58,24 +58,30 @@ fn opencv_in_a_mule_makes_a_stream_that_loses_no_frame() -> Result<()> {
 #[test]
 fn a_starlette_app_runs_as_it_is() -> Result<()> {
     let app = format!("{}:app", examples().join("starlette_app.py").display());
-    let eyelet = start(&["--asgi", &app, "--coroutines", "5"])?;
-    ensure!(eyelet.get("/")?.text().contains("<title>Eyelet"), "no page");
-    ensure!(eyelet.get("/countdown")?.text() == "3\n2\n1\n0\n", "another countdown");
-    ensure!(eyelet.get("/nothing")?.status == 404, "something at /nothing");
-    let mut viewer = eyelet.websocket("/pictures", &[], &[])?;
-    viewer.send_text("hello")?;
-    let (mut pictures, mut said) = (0, None);
-    while pictures < 30 || said.is_none() {
-        match viewer.next_message(DEADLINE)?.context("nothing came")? {
-            Message::Binary(bytes) => {
-                ensure!(bytes.starts_with(&[0xFF, 0xD8]), "no JPEG");
-                pictures += 1;
-            }
-            Message::Text(text) => said = Some(text),
-            other => anyhow::bail!("came {other:?}"),
-        }
+    let eyelet = start(&["--asgi", &app, "--coroutines", "5", "--area", "counters=64"])?;
+    for visit in 1..=2 {
+        let page = eyelet.get("/")?.text();
+        ensure!(page.contains(&format!("Visit {visit}")), "{page}");
     }
-    ensure!(said.as_deref() == Some("you said hello"), "{said:?}");
+    let areas: serde_json::Value = serde_json::from_str(&eyelet.get("/areas")?.text())?;
+    ensure!(areas[0]["name"] == "camera" && areas[2]["name"] == "counters", "{areas}");
+    ensure!(eyelet.get("/nothing")?.status == 404, "something at /nothing");
+    let mut viewer = eyelet.websocket("/picture", &[], &[])?;
+    // It sends pictures and listens at the same time.
+    for word in ["go", "pause"] {
+        for _ in 0..15 {
+            ensure!(viewer.next_binary()?.starts_with(&[0xFF, 0xD8]), "no JPEG");
+        }
+        viewer.send_text(word)?;
+        let said = loop {
+            match viewer.next_message(DEADLINE)?.context("nothing came")? {
+                Message::Binary(_) => {}
+                Message::Text(text) => break text,
+                other => anyhow::bail!("came {other:?}"),
+            }
+        };
+        ensure!(said == format!("you said {word}"), "{said}");
+    }
     viewer.send_close(1000, "")?;
     viewer.next_close()?;
     Ok(())

@@ -1,7 +1,7 @@
 """Areas of the Eyelet camera server, from Python: frames in without a copy, frames out, application data.
 
-`Area` subscribes (`eyelet.aio.Area` for asyncio), `Owner` publishes, `areas` lists what there is. `python3 -m eyelet.asgi`
-runs an ASGI app. Linux only; the standard library is enough, and with numpy a frame is an array.
+`Area` subscribes (`eyelet.aio.Area` for asyncio), `Owner` publishes, `areas` lists what there is. `python3 -m
+eyelet.asgi` runs an ASGI app. Linux only; the standard library is enough, and with numpy a frame is an array.
 """
 
 from .area import Area

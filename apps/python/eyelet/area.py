@@ -21,11 +21,11 @@ class Area:
             for frame in area:
                 print(frame.sequence, frame.array().mean())
 
-    When the owner goes away it connects again by itself: meanwhile `state` says why nothing comes. One thread at a time may
-    use it; `eyelet.aio.Area` is the same for asyncio.
+    When the owner goes away it connects again by itself: meanwhile `state` says why nothing comes. One thread at a
+    time may use it; `eyelet.aio.Area` is the same for asyncio.
 
-    All timeouts are seconds, None waits for ever; what does not come in time raises `eyelet.Timeout`. Other failures raise
-    `eyelet.AreaError`, whose `kind` says which; all but `closed` may be tried again.
+    All timeouts are seconds, None waits for ever; what does not come in time raises `eyelet.Timeout`. Other failures
+    raise `eyelet.AreaError`, whose `kind` says which; all but `closed` may be tried again.
     """
 
     def __init__(self, area: Union[int, str] = 0, *, path: Optional[str] = None) -> None:

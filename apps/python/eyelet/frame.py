@@ -56,8 +56,8 @@ def check(info: FrameInfo, memfd: int) -> None:
 class Frame:
     """One image, or one version of an area's application data. Nobody can change it any more.
 
-    It holds its pages in memory until it, and every view that it gave, is gone: let go of it soon. `close()` or a `with`
-    block lets go earlier than Python would; views that were taken before stay valid in any case.
+    It holds its pages in memory until it, and every view that it gave, is gone: let go of it soon. `close()` or a
+    `with` block lets go earlier than Python would; views that were taken before stay valid in any case.
     """
 
     __slots__ = ("_info", "_memfd", "_view", "missed", "__weakref__")

@@ -29,7 +29,7 @@ class Outlet:
         self.is_full = False
 
     def hear(self) -> Optional[Union[Credit, Request]]:
-        """Gives one message; None if there is none now. AreaError for what it must not send, EOFError if it has left."""
+        """Gives one message, or None. AreaError for what it must not send, EOFError if it has left."""
         try:
             message, descriptors, flags, _ = socket.recv_fds(
                 self.connection, messages.ROOM, 1, socket.MSG_CMSG_CLOEXEC

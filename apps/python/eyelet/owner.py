@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import selectors
 import socket
@@ -35,8 +36,8 @@ class Owner:
             owner.wait_demand()                   # works only while somebody watches
             owner.publish(work_on(frame.array()), fourcc="RGB3", captured_at=frame.captured_at)
 
-    Subscribers are served by a small thread of its own, so that nobody waits for anybody. All methods may be called from any
-    thread, also from the callbacks.
+    Subscribers are served by a small thread of its own, so that nobody waits for anybody. All methods may be called
+    from any thread, also from the callbacks.
 
     Requests of subscribers are refused, unless there are callbacks. These run in that thread, one at a time: keep them
     short. `on_write(pos, data)` applies a write and usually publishes what came of it; `on_read(pos, len)` gives those
@@ -79,8 +80,10 @@ class Owner:
         self._waker, self._alarm = socket.socketpair()
         self._waker.setblocking(False)
         self._selector.register(self._alarm, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve, name="eyelet-owner", daemon=True)
-        self._thread.start()
+        self._has_ended = threading.Event()
+        self._thread = 0
+        # Not a `Thread`: the interpreter would wait for it at its end.
+        _thread.start_new_thread(self._serve, ())
 
     # ---- What it says.
 
@@ -100,11 +103,11 @@ class Owner:
     ) -> int:
         """Publishes a frame as the newest and gives its sequence; the area is live then. Never waits for a subscriber.
 
-        `data` is whatever has a buffer (bytes, memoryview, a numpy array) and is copied once. Size in pixels, `fourcc` as in
-        "RGB3"; width and height may be left out where an array's shape is that of `Frame.array`. Without a fourcc it is
-        data without a picture. `captured_at` in nanoseconds of CLOCK_MONOTONIC, now by default: pass on that of the frame
-        it was made from. `interval` in nanoseconds, 0 if not known. ValueError for what no subscriber would believe,
-        OSError if the kernel has no memory or descriptor left.
+        `data` is whatever has a buffer (bytes, memoryview, a numpy array) and is copied once. Size in pixels, `fourcc`
+        as in "RGB3"; width and height may be left out where an array's shape is that of `Frame.array`. Without a
+        fourcc it is data without a picture. `captured_at` in nanoseconds of CLOCK_MONOTONIC, now by default: pass on
+        that of the frame it was made from. `interval` in nanoseconds, 0 if not known. ValueError for what no
+        subscriber would believe, OSError if the kernel has no memory or descriptor left.
         """
         if fourcc and not (width and height):
             width, height = shape_of(data, fourcc)
@@ -203,8 +206,8 @@ class Owner:
                 os.unlink(self._path)
             self._changed.notify_all()
         self._waker.close()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        if threading.get_ident() != self._thread:
+            self._has_ended.wait()
 
     def __enter__(self) -> Owner:
         return self
@@ -246,6 +249,7 @@ class Owner:
                 outlet.close()
 
     def _serve(self) -> None:
+        self._thread = threading.get_ident()
         while True:
             events = self._selector.select()
             with self._changed:
@@ -262,6 +266,7 @@ class Owner:
         self._selector.close()
         self._listener.close()
         self._alarm.close()
+        self._has_ended.set()
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS_PER_TURN):

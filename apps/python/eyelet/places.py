@@ -25,8 +25,9 @@ class Place(NamedTuple):
 def areas() -> List[Place]:
     """Lists the areas that this program can reach, by id.
 
-    From the environment, `EYELET_AREA_N=PATH`, as programs get it that Eyelet starts; else from the runtime folder of the
-    one Eyelet of this user that runs. AreaError of kind `no-area` or `ambiguous` if there is none, or more than one.
+    From the environment, `EYELET_AREA_N=PATH`, as programs get it that Eyelet starts; else from the runtime folder of
+    the one Eyelet of this user that runs. AreaError of kind `no-area` or `ambiguous` if there is none, or more than
+    one.
     """
     given = _from_environment()
     return given if given else _from_runtime_folder()
@@ -118,7 +119,8 @@ def _listens(path: str) -> bool:
 def inherited_listener(name: Optional[str] = None) -> socket.socket:
     """Takes descriptor 3, as systemd and Eyelet give it: LISTEN_FDS=1, and LISTEN_PID, if set, this process.
 
-    The variables are removed, and programs started from here do not inherit the descriptor. AreaError of kind `no-area`.
+    The variables are removed, and programs started from here do not inherit the descriptor. AreaError of kind
+    `no-area`.
     """
     count, pid = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
     names = os.environ.pop("LISTEN_FDNAMES", "")

@@ -32,7 +32,7 @@ async def answer(send, body, status=200, headers=()):
 async def echo(scope, receive, send):
     """Says what was asked."""
     body = (await receive())["body"]
-    keys = ("type", "method", "path", "raw_path", "query_string", "scheme", "client", "server", "http_version", "headers")
+    keys = ("type", "method", "path", "raw_path", "query_string", "scheme", "client", "server", "headers")
     about = repr({key: scope[key] for key in keys}).encode()
     await answer(send, about + b"|" + body + b"|" + scope["state"]["started"].encode(), 201, [(b"x-a", b"b")])
 
@@ -94,7 +94,8 @@ async def websocket_echo(scope, receive, send):
     """Each message back."""
     assert (await receive())["type"] == "websocket.connect"
     protocols = scope["subprotocols"]
-    await send({"type": "websocket.accept", "subprotocol": protocols[0] if protocols else None, "headers": [(b"a", b"b")]})
+    protocol = protocols[0] if protocols else None
+    await send({"type": "websocket.accept", "subprotocol": protocol, "headers": [(b"a", b"b")]})
     while (event := await receive())["type"] == "websocket.receive":
         if event.get("text") == "bye":
             return await send({"type": "websocket.close", "code": 4001, "reason": "as you wish"})
@@ -177,5 +178,6 @@ async def place(scope, receive, send):
 
 PATHS = {
     "/": echo, "/stream": stream, "/area": area_first, "/broken": broken, "/late": broken_late, "/patient": patient,
-    "/data": data, "/ws": websocket_echo, "/refuse": refuse, "/listen": listen, "/player": player, "/follow": follower, "/place": place,
+    "/data": data, "/ws": websocket_echo, "/refuse": refuse,
+    "/listen": listen, "/player": player, "/follow": follower, "/place": place,
 }  # fmt: skip

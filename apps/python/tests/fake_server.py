@@ -26,7 +26,8 @@ class Host:
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+")
         # `dup2` leaves descriptor 3 open for the child; python's own is put elsewhere first.
         starter = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()));"
+            "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+            "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()));"
             "os.execv(sys.executable, [sys.executable, '-m', 'eyelet.asgi', *sys.argv[2:]])"
         )
         environment = {**os.environ, "PYTHONPATH": os.path.abspath(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -207,8 +208,10 @@ class Client:
             if self.line is not None and not self.line.done():
                 jobs.append(self.line)
             patience = None if deadline is None else deadline - loop.time()
-            await asyncio.wait(jobs, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            jobs[0].cancel()
+            try:
+                await asyncio.wait(jobs, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                jobs[0].cancel()
 
     def message(self):
         """The answer that has a message, if there is one."""

@@ -182,6 +182,24 @@ class Processes(HostTest):
         self.assertEqual(host.process.wait(20), 0)
         self.assertEqual(host.said().count("shut down in order"), 2, host.said())
 
+    async def test_a_websocket_that_is_open_does_not_keep_it_from_ending(self):
+        server = self.server("--processes", "2")
+        for path in ("/place", "/player", "/ws"):
+            await (await server.request(path, websocket=True)).next()
+        server.host.process.terminate()
+        self.assertEqual(server.host.process.wait(20), 0)
+        self.assertNotIn("killed", server.host.said())
+        self.assertEqual(server.host.said().count("shut down in order"), 2, server.host.said())
+
+    async def test_an_end_is_obeyed_while_old_requests_finish(self):
+        server = self.server()
+        await (await server.request("/place", websocket=True)).next()
+        server.host.reload()
+        await server.host.says("the app was loaded again")
+        server.host.process.terminate()
+        self.assertEqual(server.host.process.wait(20), 0)
+        self.assertNotIn("killed", server.host.said())
+
     async def test_an_app_that_cannot_be_loaded_ends_it_with_the_reason(self):
         host = self.host(app="bad.py:app", files={"bad.py": "import nothing_of_this_name\n"})
         self.assertEqual(host.process.wait(20), 1)
@@ -258,7 +276,8 @@ class Reload(HostTest):
         self.assertEqual((await slow.answer())[2], b"one")
 
     async def test_a_change_of_a_module_loads_it_anew(self):
-        files = {"app.py": ANSWERS.format("pass").replace('"one"', "__import__('part').NAME"), "part.py": "NAME = 'one'\n"}
+        text = ANSWERS.format("pass").replace('"one"', "__import__('part').NAME")
+        files = {"app.py": text, "part.py": "NAME = 'one'\n"}
         host = self.host("--reload-on-change", app="app:app", files=files)
         server = Server(host)
         self.assertEqual(await self.body(server), b"one")

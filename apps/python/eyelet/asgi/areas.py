@@ -30,9 +30,10 @@ class AreaLine(NamedTuple):
 class Areas:
     """The server's areas, for one request: what its client gets of them never enters the app.
 
-    Areas are named by id or name. All methods may be used from several tasks at the same time, also while the app receives
-    or sends. They raise `eyelet.asgi.Gone` (an OSError) when the client has left, `eyelet.asgi.Failed` (an AreaError) whose
-    `kind` is one of the app protocol otherwise: `no-area`, `out-of-range`, `refused`, `too-large`, `bad-state`.
+    Areas are named by id or name. All methods may be used from several tasks at the same time, also while the app
+    receives or sends. They raise `eyelet.asgi.Gone` (an OSError) when the client has left, `eyelet.asgi.Failed` (an
+    AreaError) whose `kind` is one of the app protocol otherwise: `no-area`, `out-of-range`, `refused`, `too-large`,
+    `bad-state`.
     """
 
     def __init__(self, talk: Talk, ready: Callable[[], Awaitable[None]]) -> None:
@@ -59,7 +60,7 @@ class Areas:
         return int(answer.words[0])
 
     async def follow(self, area: Area) -> None:
-        """Sends each newest frame as one message until the client leaves, which raises Gone; cancel it to end it earlier.
+        """Sends each newest frame as one message until the client leaves, which raises Gone; cancel it to end earlier.
 
         Cheapest while no other task waits to receive.
         """

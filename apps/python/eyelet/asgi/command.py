@@ -15,12 +15,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Runs the host; gives the exit code: 0 after SIGTERM, 1 if the app cannot be loaded, 2 for a wrong use."""
     parser = argparse.ArgumentParser(
         prog="python3 -m eyelet.asgi",
-        description="Runs an ASGI app for Eyelet, which connects to the listening socket at descriptor 3 (LISTEN_FDS=1).",
+        description="Runs an ASGI app for Eyelet, which connects to the socket at descriptor 3 (LISTEN_FDS=1).",
     )
     parser.add_argument("app", help="module:app or file.py:app; without `:app` its name is app")
     parser.add_argument("--processes", type=_count, default=1, metavar="P", help="processes (1)")
     parser.add_argument("--coroutines", type=_count, default=1, metavar="C", help="requests at a time in each (1)")
-    parser.add_argument("--reload-on-change", action="store_true", help="load the app again when one of its files changes")
+    parser.add_argument("--reload-on-change", action="store_true", help="load the app again when a file of it changes")
     options = parser.parse_args(arguments)
     if options.app.rpartition(":")[0].endswith(".py") or options.app.endswith(".py"):
         place = options.app if options.app.endswith(".py") else options.app.rpartition(":")[0]

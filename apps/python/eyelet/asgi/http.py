@@ -38,7 +38,7 @@ class Http:
         return {"type": "http.disconnect"}
 
     async def send(self, event: Event) -> None:
-        """Answers; after the client has left it does nothing, as ASGI has it. Waits until it is in the client's socket."""
+        """Answers, and waits until that is in the client's socket; nothing after the client has left, as ASGI has it."""
         kind = event["type"]
         try:
             if kind == "http.response.start":
@@ -62,7 +62,7 @@ class Http:
             pass
 
     async def send_head(self) -> None:
-        """Sends the head if it is not out yet: it waits for the first part of the body, until which it can be an error."""
+        """Sends the head, if it still waits for the first part of the body; until then the answer may be an error's."""
         head, self._head = self._head, None
         if head is not None:
             self.has_answered = True

@@ -22,7 +22,7 @@ class Failed(AreaError):
 
 
 class Gone(Failed, OSError):
-    """The client has left. `code` is that of its closing; 1006 if it did not say one. Also an `OSError`, as ASGI has it."""
+    """The client has left. `code` is that of its closing, 1006 if it said none. Also an `OSError`, as ASGI has it."""
 
     def __init__(self, text: str) -> None:
         Failed.__init__(self, "gone", text)

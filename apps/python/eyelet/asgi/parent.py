@@ -37,10 +37,10 @@ class Child:
             pass
 
     def end(self, word: bytes, patience: float) -> None:
-        """Tells it to end, and remembers by when."""
-        if self.kill_at is None:
-            self.tell(word)
-            self.kill_at = time.monotonic() + patience + KILL_AFTER_S
+        """Tells it to end, and remembers by when; told again, it can only become sooner."""
+        self.tell(word)
+        kill_at = time.monotonic() + patience + KILL_AFTER_S
+        self.kill_at = kill_at if self.kill_at is None else min(self.kill_at, kill_at)
 
 
 class Parent:
@@ -96,7 +96,8 @@ class Parent:
     def _stop(self) -> None:
         self._is_stopping = True
         for child in self._children.values():
-            child.end(worker.FINISH, 0.0)
+            child.end(worker.STOP, 0.0)
+            # One that is still loading the app does not listen.
             os.kill(child.pid, signal.SIGTERM)
 
     # ---- Generations.

@@ -1,9 +1,9 @@
 """Many tasks of an app, one connection: whoever speaks interrupts who only waits.
 
-Verbs are obeyed strictly one after the other, but an ASGI app waits for a message in one task, for a frame in a second,
-and sends in a third. So one waiting verb at a time is held, for all that wait; `stop` ends it when somebody has something
-to say or to wait for as well, and it is taken up again after. `wait-any` waits for several things in one verb; with a
-server that does not know `stop` or `wait-any` the waiting is done in short turns instead.
+Verbs are obeyed strictly one after the other, but an ASGI app waits for a message in one task, for a frame in a
+second, and sends in a third. So one waiting verb at a time is held, for all that wait; `stop` ends it when somebody
+has something to say or to wait for as well, and it is taken up again after. `wait-any` waits for several things in one
+verb; with a server that does not know `stop` or `wait-any` the waiting is done in short turns instead.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from typing import Any, Dict, NamedTuple, Optional, Set
 
@@ -20,11 +22,12 @@ from .talk import Abilities, Talk
 from .websocket import WebSocket
 
 #: Words of a worker to its parent, and of the parent to it: a line each.
-READY, FAILED, CHANGED, GO, FINISH = b"ready", b"failed", b"changed", b"go", b"finish"
+READY, FAILED, CHANGED = b"ready", b"failed", b"changed"
+GO, FINISH, STOP = b"go", b"finish", b"stop"
 #: So long requests may take to end when the app is loaded anew.
 FINISH_S = 30.0
-#: So long they may take when the server ends, which ends their connections, too; then as long again for the app itself.
-STOP_S = 0.2
+#: So long they may take when the server ends, which ends their connections, too; then the app has as long for itself.
+STOP_S, SHUTDOWN_S = 0.2, 2.0
 #: The time between two looks at the app's files.
 LOOK_S = 0.5
 
@@ -43,19 +46,25 @@ class Task(NamedTuple):
 def run(task: Task) -> int:
     """Serves until it is told to end; gives the exit code."""
     try:
-        return asyncio.run(Worker(task).run())
+        return asyncio.run(_run(task))
     except KeyboardInterrupt:
         return 0
 
 
+async def _run(task: Task) -> int:
+    return await Worker(task).run()
+
+
 class Worker:
-    """One process of the app."""
+    """One process of the app; made inside its loop."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._abilities = Abilities()
         self._requests: Set[asyncio.Task[None]] = set()
         self._is_accepting = self._is_ending = False
+        self._told = asyncio.Event()
+        self._ends_at = math.inf
 
     async def run(self) -> int:
         """Loads, says so, waits for the word to go on, serves."""
@@ -75,33 +84,35 @@ class Worker:
             await parent.drain()
             return 1
         parent.write(READY + b"\n")
-        ended: asyncio.Future[float] = loop.create_future()
-        loop.add_signal_handler(signal.SIGTERM, _end, ended, STOP_S)
-        loop.add_signal_handler(signal.SIGINT, _end, ended, STOP_S)
-        listening = asyncio.ensure_future(self._listen_to(control, ended, app, lifespan))
+        loop.add_signal_handler(signal.SIGTERM, self._end_within, STOP_S)
+        loop.add_signal_handler(signal.SIGINT, self._end_within, STOP_S)
+        listening = asyncio.ensure_future(self._listen_to(control, app, lifespan))
         looking = asyncio.ensure_future(self._look(parent)) if self._task.looks_for_changes else None
-        patience = await ended
-        for job in (listening, looking):
-            if job is not None:
-                job.cancel()
+        await self._told.wait()
+        if looking is not None:
+            looking.cancel()
         self._is_ending = True
         self._accept(False, app, lifespan)
-        await self._finish(patience)
+        await self._finish()
+        listening.cancel()
         try:
-            await asyncio.wait_for(lifespan.stop(), max(STOP_S * 5, patience))
+            await asyncio.wait_for(lifespan.stop(), SHUTDOWN_S)
         except asyncio.TimeoutError:
             print("eyelet.asgi: the app did not end in time", file=sys.stderr)
         return 0
 
-    async def _listen_to(
-        self, control: asyncio.StreamReader, ended: asyncio.Future[float], app: Any, lifespan: Lifespan
-    ) -> None:
+    async def _listen_to(self, control: asyncio.StreamReader, app: Any, lifespan: Lifespan) -> None:
         while line := (await control.readline()).strip():
             if line == GO:
                 self._accept(True, app, lifespan)
-            elif line == FINISH:
-                _end(ended, FINISH_S)
-        _end(ended, STOP_S)
+            else:
+                self._end_within(FINISH_S if line == FINISH else STOP_S)
+        self._end_within(STOP_S)
+
+    def _end_within(self, patience: float) -> None:
+        """Requests that are under way get so many seconds; told again, it can only become sooner."""
+        self._ends_at = min(self._ends_at, time.monotonic() + patience)
+        self._told.set()
 
     async def _look(self, parent: asyncio.StreamWriter) -> None:
         """Says when a file of the app has changed; what a module loads later is looked at, too."""
@@ -187,9 +198,14 @@ class Worker:
         except (Failed, RuntimeError):
             pass
 
-    async def _finish(self, patience: float) -> None:
-        if self._requests:
-            await asyncio.wait(self._requests, timeout=patience)
+    async def _finish(self) -> None:
+        """Waits for the requests that are under way, as long as they may take, then cancels them."""
+        while self._requests and time.monotonic() < self._ends_at:
+            self._told.clear()
+            told = asyncio.ensure_future(self._told.wait())
+            patience = self._ends_at - time.monotonic()
+            await asyncio.wait({told, *self._requests}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
         for request in self._requests:
             request.cancel()
         if self._requests:
@@ -209,13 +225,8 @@ def _is_about_leaving(error: Optional[BaseException]) -> bool:
     return False
 
 
-def _end(ended: asyncio.Future[float], patience: float) -> None:
-    if not ended.done():
-        ended.set_result(patience)
-
-
 def become(task: Task) -> None:
-    """Serves in a child that was forked for it, and does not return: what the parent would do at its end is not done."""
+    """Serves in a child that was forked for it, and does not return: nothing of the parent's is done at its end."""
     code = 1
     try:
         code = run(task)
