@@ -13,7 +13,7 @@ use crate::request::Request;
 /// How an area is named: by its id or by its name. Made from both: `0.into()`, `"camera".into()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Area<'a> {
-    /// Its number: sources in order from 0, then derived streams in order.
+    /// Its number: sources in order from 0, then derived streams, mules' areas, application areas.
     Id(u32),
     /// Its name; digits alone are an id.
     Name(&'a str),
@@ -179,8 +179,8 @@ impl Request {
     /// data as all changes before have made it. `..` is all.
     ///
     /// # Errors
-    /// [`Error::NoArea`], [`Error::OutOfRange`]; [`Error::TooLarge`] beyond 16 MiB of a frame, 64 KiB of application data;
-    /// [`Error::Gone`].
+    /// [`Error::NoArea`], [`Error::OutOfRange`]; [`Error::TooLarge`] beyond 16 MiB of a frame, 64 KiB of application
+    /// data; [`Error::Gone`].
     pub fn read<'n>(
         &mut self,
         area: impl Into<Area<'n>>,
@@ -208,7 +208,8 @@ impl Request {
         number(&self.link.ask(format_args!("write {area} {pos} {}", bytes.len()), bytes)?)
     }
 
-    /// Adds to the little-endian number at byte `pos` of an application area; gives what it has become, signed. It wraps.
+    /// Adds to the little-endian number at byte `pos` of an application area; gives what it has become, signed. It
+    /// wraps.
     ///
     /// # Errors
     /// As [`write`](Self::write).

@@ -15,8 +15,8 @@ pub enum Error {
     /// Nothing came in time.
     #[error("timeout: {0}")]
     Timeout(String),
-    /// The client has left, or took nothing for too long, or the server has ended the request. From now on only messages
-    /// that came before can be had.
+    /// The client has left, or took nothing for too long, or the server has ended the request. From now on only
+    /// messages that came before can be had.
     #[error("gone: {text}")]
     Gone {
         /// The code with which the client has closed its WebSocket, 1005 if it gave none; `None` where it just left.

@@ -16,8 +16,8 @@ use crate::request::Request;
 const PLACES_VARIABLE: &str = "EYELET_PLACES";
 /// The server never sends more at a time.
 const MAX_PLACES: usize = 4096;
-/// Of a thread; enough for handlers that keep what is large on the heap, and 4,096 of them are half a gigabyte of address
-/// space, of which only what is touched is memory.
+/// Of a thread; enough for handlers that keep what is large on the heap, and 4,096 of them are half a gigabyte of
+/// address space, of which only what is touched is memory.
 const STACK_BYTES: usize = 128 << 10;
 /// Pause after the kernel refused a connection, as while there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);

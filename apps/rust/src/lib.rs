@@ -28,9 +28,9 @@
 //! | frames in an HTTP answer | [`Request::wait`] and [`Body::send_area`] |
 //! | data that outlives the app | [`Request::read`], [`Request::write`], [`Request::inc`] on an area of `--area NAME=BYTES` |
 //!
-//! A handler runs in a thread of its own, as many at a time as there are places; it may block as it likes. That its client
-//! leaves is an error, [`Error::Gone`], which a handler passes on with `?`. Any other error and any panic end that
-//! request alone: with 500 if nothing was answered, and with one line on standard error.
+//! A handler runs in a thread of its own, as many at a time as there are places; it may block as it likes. That its
+//! client leaves is an error, [`Error::Gone`], which a handler passes on with `?`. Any other error and any panic end
+//! that request alone: with 500 if nothing was answered, and with one line on standard error.
 //!
 //! Below it is the app protocol, one line for each verb, one for its answer: `docs/ref/app.md`.
 

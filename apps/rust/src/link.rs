@@ -66,8 +66,8 @@ impl Shared {
 pub struct Stopper(Weak<Shared>);
 
 impl Stopper {
-    /// Says `stop`: the wait that is going on gives [`Error::Stopped`], a [`follow`](crate::WebSocket::follow) just ends.
-    /// Does nothing where none waits, so it may come too early as well as too late.
+    /// Says `stop`: the wait that is going on gives [`Error::Stopped`], a [`follow`](crate::WebSocket::follow) just
+    /// ends. Does nothing where none waits, so it may come too early as well as too late.
     pub fn stop(&self) {
         if let Some(shared) = self.0.upgrade() {
             // It fails when the request has ended, and then there is nothing to stop.

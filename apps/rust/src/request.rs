@@ -19,7 +19,8 @@ const LEN_DIGITS: u64 = 7;
 /// What a client asks for, and all that can be done about it.
 ///
 /// A handler answers it once: with [`respond`](Self::respond), with [`answer`](Self::answer) or with
-/// [`handshake`](Self::handshake). Areas can be used before and after; what these two give can do all that a request can.
+/// [`handshake`](Self::handshake). Areas can be used before and after; what these two give can do all that a request
+/// can.
 #[derive(Debug)]
 pub struct Request {
     pub(crate) link: Link,
@@ -69,8 +70,8 @@ impl Request {
         &self.query
     }
 
-    /// A header's value, whatever the case of the name; those that stand twice are joined with `, `. `None` if it is not
-    /// there or is not UTF-8; [`var`](Self::var) has the bytes.
+    /// A header's value, whatever the case of the name; those that stand twice are joined with `, `. `None` if it is
+    /// not there or is not UTF-8; [`var`](Self::var) has the bytes.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let is_length = name.eq_ignore_ascii_case("Content-Length");
@@ -138,8 +139,8 @@ impl Request {
     /// Begins an answer with these headers; its body may be endless.
     ///
     /// # Errors
-    /// [`Error::BadState`] if the request is answered; [`Error::BadRequest`] if the status is not 200 to 599, or a header
-    /// has a character that it may not have.
+    /// [`Error::BadState`] if the request is answered; [`Error::BadRequest`] if the status is not 200 to 599, or a
+    /// header has a character that it may not have.
     pub fn answer(&mut self, status: u16, headers: &[(&str, &str)]) -> Result<Body<'_>> {
         let head = crate::answer::head(status, headers)?;
         self.link.ask(format_args!("head {}", head.len()), head.as_bytes())?;
