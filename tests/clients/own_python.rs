@@ -30,6 +30,19 @@ fn start(words: &[&str]) -> Result<Eyelet> {
 }
 
 #[test]
+fn the_packages_own_tests_pass_where_numpy_and_starlette_are() -> Result<()> {
+    let python = std::env::var_os("EYELET_PYTHON").context("EYELET_PYTHON is not set")?;
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../apps/python");
+    let ended = std::process::Command::new(python)
+        .args(["-B", "-m", "unittest", "discover", "-s", "tests"])
+        .current_dir(&package)
+        .env("PYTHONPATH", ".")
+        .output()?;
+    ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    Ok(())
+}
+
+#[test]
 fn opencv_in_a_mule_makes_a_stream_that_loses_no_frame() -> Result<()> {
     let mule = format!("motion=python3 {}", examples().join("opencv_mule.py").display());
     let eyelet = start(&["--mule", &mule])?;

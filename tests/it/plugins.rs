@@ -193,3 +193,23 @@ fn a_plugin_is_built_from_a_script_and_from_a_package() -> Result<()> {
     assert_eq!(plugins.run(&["--build-plugin", path])?.0, Some(2));
     Ok(())
 }
+
+#[test]
+fn the_examples_are_built_and_work() -> Result<()> {
+    let plugins = Plugins::new(&[])?;
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/plugins");
+    let (code, text) = plugins.run(&["--build-plugin", examples])?;
+    assert_eq!((code, text.lines().count()), (Some(0), 3), "{text}");
+    let words = ["--plugin", "noise,brightness,hello", "--mule", "say_when_dark()"];
+    let eyelet = plugins.start(&[&words[..], &["--source", "dark=test:64x48@10"]].concat())?;
+    assert!(eyelet.get("/")?.text().contains("<h1>Hello"));
+    let mut noise = eyelet.websocket("/-/ws?stream=noise", &[], &[])?;
+    assert_eq!(noise.next_binary()?.len(), 160 * 120);
+    let mut brightness = eyelet.websocket("/-/ws?stream=brightness", &[], &[])?;
+    for _ in 0..3 {
+        let mean = brightness.next_binary()?;
+        // The bars are neither black nor white.
+        assert!(mean.len() == 1 && (40..200).contains(&mean[0]), "{mean:?}");
+    }
+    Ok(())
+}
