@@ -13,10 +13,9 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 use command_fds::{CommandFdExt as _, FdMapping};
 use eyelet::cli::Cli;
+use eyelet::config::Origin;
 use eyelet::control::Control;
-use eyelet::role::{
-    AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Origin, Role,
-};
+use eyelet::role::{AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Role};
 use eyelet_area::{Format, FourCc, FrameBuilder, MonotonicNs, Owner};
 use eyelet_wire::websocket::{Opcode, header};
 use rustix::process::{Pid, Signal, kill_process};

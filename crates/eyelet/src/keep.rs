@@ -7,9 +7,10 @@ use eyelet_area::{Keep, Owner};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::config::Origin;
 use crate::control::{Control, FromChild, KeepReport, KeptArea, Report, ToChild};
 use crate::error::{Error, Result};
-use crate::role::{Born, Origin};
+use crate::role::Born;
 
 /// The next try after something could not be done.
 const AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };

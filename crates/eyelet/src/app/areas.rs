@@ -1,10 +1,8 @@
 //! What an app does with areas: waits, sends, follows, reads, writes, counts.
 
-use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,18 +13,14 @@ use eyelet_wire::websocket::Opcode;
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::followed::{Followed, changed};
 use super::messages::Messages;
-use super::session::{Outcome, Reply, Session, deadline, gone, interrupted, until};
-use crate::role::Origin;
+use super::outcome::{Outcome, Reply, deadline, gone, interrupted, until};
+use super::session::Session;
+use crate::config::Origin;
 use crate::serve::streams;
 use crate::serve::viewer::{Following, Pace, WantedFrames};
-use crate::serve::{Feed, Watching, count};
-
-/// An area that this request waits for, sends or reads.
-pub(super) struct Followed {
-    watching: Watching,
-    pace: Pace,
-}
+use crate::serve::{Feed, count};
 
 impl Session<'_> {
     /// Waits for a frame that is newer than the last one that was waited for, sent or read.
@@ -248,24 +242,6 @@ fn width(bits: Bits) -> eyelet_area::message::Bits {
         Bits::B32 => eyelet_area::message::Bits::B32,
         Bits::B64 => eyelet_area::message::Bits::B64,
     }
-}
-
-/// Waits until something has changed in one of these areas since it was looked at.
-async fn changed(areas: &mut BTreeMap<usize, Followed>, ids: &[usize]) {
-    if let [id] = ids {
-        if let Some(followed) = areas.get_mut(id) {
-            followed.watching.changed().await;
-        }
-        return;
-    }
-    let waited_for = areas.iter_mut().filter(|(id, _)| ids.contains(id));
-    let mut changes: Vec<_> =
-        waited_for.map(|(_, followed)| Box::pin(followed.watching.changed())).collect();
-    poll_fn(|cx| {
-        let is_one_ready = changes.iter_mut().any(|change| change.as_mut().poll(cx).is_ready());
-        if is_one_ready { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// Where a part ends that must lie inside the frame.

@@ -5,10 +5,12 @@
 
 mod areas;
 mod client;
+mod followed;
 mod gate;
 mod host;
 mod link;
 mod messages;
+mod outcome;
 mod request;
 mod script;
 mod session;

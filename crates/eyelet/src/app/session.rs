@@ -14,42 +14,16 @@ use eyelet_wire::websocket::{Message, Opcode};
 use hyper::StatusCode;
 use tokio::net::TcpStream;
 
-use super::areas::Followed;
 use super::client::Client;
-use super::link::{AppLink, Interruption};
+use super::followed::Followed;
+use super::link::AppLink;
 use super::messages::Messages;
+use super::outcome::{GONE, Outcome, Reply, deadline, done, gone, interrupted, until};
 use super::request::Request;
 use crate::serve::{Server, count};
 
 /// How long the app may leave the client without a word before the first answer.
 const FIRST_ANSWER_PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a verb is answered with: a value, or a kind and a text.
-pub(super) type Outcome = Result<Reply, (Kind, String)>;
-
-/// What follows `ok`.
-#[derive(Debug, Default)]
-pub(super) struct Reply {
-    words: String,
-    payload: Bytes,
-}
-
-impl Reply {
-    /// Words alone.
-    pub(super) fn words(words: impl std::fmt::Display) -> Self {
-        Self { words: words.to_string(), payload: Bytes::new() }
-    }
-
-    /// A payload, whose length ends the words.
-    pub(super) fn payload(words: &str, payload: impl Into<Bytes>) -> Self {
-        let payload = payload.into();
-        Self { words: format!("{words}{}", payload.len()), payload }
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        [&verbs::ok(&self.words), &self.payload[..]].concat()
-    }
-}
 
 /// Serves a request by the app to its end.
 pub(crate) async fn run(
@@ -339,26 +313,6 @@ impl Session<'_> {
     }
 }
 
-const GONE: &str = "the client has left";
-
-pub(super) fn gone() -> (Kind, String) {
-    (Kind::Gone, GONE.to_owned())
-}
-
-/// When a time is over that begins now.
-pub(super) fn deadline(timeout: Option<Duration>) -> Option<tokio::time::Instant> {
-    timeout.map(|timeout| tokio::time::Instant::now() + timeout)
-}
-
-/// What a verb is answered with that the app did not wait for; one that has left does not hear it.
-pub(super) fn interrupted(interruption: Interruption) -> (Kind, String) {
-    match interruption {
-        Interruption::Stop => (Kind::Stopped, "the app wants it no more".to_owned()),
-        // Not "gone": the client is still there, and is to be told.
-        Interruption::HungUp(e) => (Kind::Internal, format!("the app has left: {e}")),
-    }
-}
-
 fn opcode(op: Op) -> Opcode {
     match op {
         Op::Text => Opcode::Text,
@@ -375,19 +329,8 @@ fn message_reply(message: Message) -> Outcome {
     }
 }
 
-pub(super) fn done(result: io::Result<()>) -> Outcome {
-    result.map(|()| Reply::default()).map_err(|_| gone())
-}
-
 async fn within(limit: Duration, work: impl Future<Output = Outcome>) -> Outcome {
     let too_slow =
         |_| Err((Kind::Gone, format!("the client took nothing for {} s", limit.as_secs())));
     tokio::time::timeout(limit, work).await.unwrap_or_else(too_slow)
-}
-
-pub(super) async fn until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

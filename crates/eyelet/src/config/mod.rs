@@ -7,6 +7,7 @@ pub mod app;
 pub mod app_area;
 pub mod listen;
 pub mod mule;
+pub mod origin;
 pub mod source;
 pub mod stream;
 
@@ -16,11 +17,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::role::{Made, Origin};
 pub use app::{App, Host};
 pub use app_area::AppArea;
 pub use listen::Listen;
 pub use mule::Mule;
+pub use origin::{Made, Origin};
 pub use source::SourceSpec;
 pub use stream::Derived;
 

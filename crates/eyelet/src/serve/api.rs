@@ -4,10 +4,11 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::config::{Made, Origin};
 use crate::control::{
     CaptureReport, ChildStatus, EncodeReport, Opened, Report, ServeReport, Status,
 };
-use crate::role::{AreaPlace, Made, Origin, Role};
+use crate::role::{AreaPlace, Role};
 use crate::serve::Server;
 use crate::serve::answer::{Answer, plain, whole};
 

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::role::Origin;
+use crate::config::Origin;
 use crate::serve::answer::{Answer, not_found, plain, whole};
 use crate::serve::query::Query;
 use crate::serve::{Feed, Server, websocket};

@@ -7,9 +7,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::config::Origin;
 use crate::control::Opened;
 use crate::error::Error;
-use crate::role::{AreaPlace, Origin, Role};
+use crate::role::{AreaPlace, Role};
 use crate::supervisor::Estate;
 
 /// Longest wait for cameras before the address is printed without them; a slow one says its lines later.

@@ -23,10 +23,11 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::config::Config;
+use crate::config::Origin;
 use crate::control::{FromChild, ToChild};
 use crate::due;
 use crate::error::{Error, Result};
-use crate::role::{AreaPlace, Origin, Role};
+use crate::role::{AreaPlace, Role};
 use announce::Announcement;
 use child::Child;
 use loads::Loads;

@@ -8,11 +8,10 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::Pid;
 
+use crate::config::Origin;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::role::{
-    AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Origin, Role,
-};
+use crate::role::{AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Role};
 use crate::supervisor::Estate;
 use crate::supervisor::child::Process;
 

@@ -9,7 +9,7 @@ use eyelet_wire::v1::{
     StreamState,
 };
 
-use crate::role::Origin;
+use crate::config::Origin;
 use crate::serve::link::Link;
 use crate::serve::{Server, Watching, streams};
 
