@@ -7,6 +7,7 @@
 mod calls;
 mod figures;
 mod instructions;
+mod kind;
 mod lab;
 mod once;
 mod peers;
@@ -28,11 +29,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::text;
 use crate::workspace_root;
+use kind::Kind;
 use lab::Lab;
 use peers::Peers;
 use report::{Compared, Results, Rounds};
 use scenario::{SCENARIOS, Scenario};
-use server::{Kind, Programs};
+use server::Programs;
 
 const USAGE: &str = "\
 usage: cargo xtask bench [--rounds 5] [--seconds 5] [--out FOLDER] [--no-peers] [--yes] [--all | apps | NAME...]

@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::figures::Spread;
+use super::kind::Kind;
 use super::lab::{Lab, Side};
 use super::run::{Group, Server, watch};
 use super::scenario::{SCENARIOS, Scenario};
-use super::server::{Kind, Programs};
+use super::server::Programs;
 use crate::command::{output, text};
 
 /// Starts that are timed.

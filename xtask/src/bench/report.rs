@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::figures::{Figures, Spread, ratio};
+use super::kind::Kind;
 use super::plot::{self, Bar, digits};
 use super::scenario::{Load, Scenario};
-use super::server::Kind;
 
 /// All rounds of one server in one scenario.
 #[derive(Debug)]

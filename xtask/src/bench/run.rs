@@ -10,9 +10,10 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 
 use super::figures::{Figures, Verdict};
+use super::kind::Kind;
 use super::lab::{Lab, Side};
 use super::scenario::{Load, Protocol, Scenario};
-use super::server::{Kind, Programs, Start};
+use super::server::{Programs, Start};
 use super::{calls, tree};
 use crate::command::tail;
 

@@ -1,6 +1,6 @@
 //! What is measured: frames, viewers, and which servers take part.
 
-use super::server::Kind;
+use super::kind::Kind;
 
 /// What viewers speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

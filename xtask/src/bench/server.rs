@@ -5,25 +5,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use super::kind::Kind;
 use super::lab::{Lab, Side};
 use super::peers::Peers;
 use super::scenario::{Load, Protocol, Scenario};
 use crate::workspace_root;
-
-/// A server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Eyelet,
-    /// The loop of `write`; the others likewise.
-    Write,
-    Sendfile,
-    Tee,
-    /// uWSGI with coroutines, as the article had it: it waits 50 ms for a frame.
-    UwsgiArticle,
-    /// The same, looking every 5 ms, so that it has every frame.
-    UwsgiFast,
-    Ustreamer,
-}
 
 /// What is built and installed.
 #[derive(Debug)]
@@ -50,18 +36,6 @@ const SCRIPT: &str = "examples/perl/eyetoy.pl";
 const PORT: u16 = 9490;
 
 impl Kind {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Eyelet => "eyelet",
-            Self::Write => "bare write",
-            Self::Sendfile => "bare sendfile",
-            Self::Tee => "bare tee",
-            Self::UwsgiArticle => "uwsgi 50 ms",
-            Self::UwsgiFast => "uwsgi 5 ms",
-            Self::Ustreamer => "ustreamer",
-        }
-    }
-
     /// Gives the command line for a scenario.
     ///
     /// # Errors

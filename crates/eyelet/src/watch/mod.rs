@@ -37,6 +37,17 @@ pub enum Mode {
     Mjpeg,
 }
 
+impl Mode {
+    /// Names it in reports.
+    fn name(self) -> &'static str {
+        match self {
+            Self::V1 => eyelet_wire::v1::SUBPROTOCOL,
+            Self::Bare => "bare",
+            Self::Mjpeg => "mjpeg",
+        }
+    }
+}
+
 /// Whether the numbers in the pixels are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Verify {

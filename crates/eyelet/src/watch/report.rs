@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::latency::Percentiles;
-use super::run::mode_name;
 use super::tally::{Tally, generation};
 use super::viewer::{Newest, Shared};
 
@@ -157,7 +156,7 @@ impl Report {
         let bytes = sum(|tally| tally.bytes);
         Self {
             url: shared.options.target.to_string(),
-            mode: mode_name(shared.options.mode),
+            mode: shared.options.mode.name(),
             format: format.as_ref().map(|f| format!("{} {}x{}", f.format, f.width, f.height)),
             nominal_fps,
             viewers: tallies.len(),

@@ -9,9 +9,9 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::Options;
 use super::report::{Facts, Report};
 use super::viewer::{Phase, Shared, Viewer, watch};
-use super::{Mode, Options};
 use crate::error::{Error, Result};
 
 /// How long counting waits for viewers that have no frame yet.
@@ -108,13 +108,4 @@ fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-/// The name of a mode in reports.
-pub(crate) fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::V1 => eyelet_wire::v1::SUBPROTOCOL,
-        Mode::Bare => "bare",
-        Mode::Mjpeg => "mjpeg",
-    }
 }
