@@ -74,7 +74,7 @@ fn push(owner: &mut Owner, address: SocketAddr, viewers: usize, frames: usize) -
 
 fn boot_file(area: &Path) -> Result<std::fs::File> {
     let cli = Cli::try_parse_from(["eyelet", "--source", "test:"])?;
-    let config = cli.run.into_config(|| "test:".parse())?;
+    let config = cli.run.to_config(std::iter::empty(), || "test:".parse())?;
     let boot = Boot {
         role: Role::Serve { index: 0 },
         generation: 0,
@@ -87,6 +87,9 @@ fn boot_file(area: &Path) -> Result<std::fs::File> {
         }],
         app_socket: None,
         packages: None,
+        settings: eyelet::panel::Settings::default(),
+        mule: None,
+        listeners: vec![0],
         sockets: 1,
     };
     let mut file = tempfile::tempfile()?;

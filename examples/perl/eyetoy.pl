@@ -19,7 +19,7 @@ my $app = sub {
         while (1) {
             # A frame that is newer than the last one sent here. The 50 is from old days and has no meaning.
             uwsgi::sharedarea_wait(0, 50);
-            # All of it, as one message. Returns when the viewer's connection has taken it.
+            # All of it, as one message. The next wait does not return before the viewer's connection has taken it.
             uwsgi::websocket_send_binary_from_sharedarea(0, 0);
         }
     }

@@ -25,17 +25,21 @@ fuzz_target!(|data: &[u8]| {
         }
         Ok(OwnerMessage::Answer(answer)) => {
             assert!((ANSWER_HEAD_LEN..=MAX_ANSWER_LEN).contains(&data.len()));
-            assert!(answer.outcome == Outcome::Done || answer.payload.is_empty());
+            match answer.outcome {
+                Outcome::Done => {}
+                Outcome::Refused => assert_eq!(answer.why().as_bytes(), answer.payload),
+                _ => assert!(answer.payload.is_empty()),
+            }
             let again = decode_owner(&encode_answer(&answer)).ok();
             assert_eq!(again, Some(OwnerMessage::Answer(answer)));
         }
         Err(error) => short(&error),
     }
     match decode_subscriber(data) {
-        Ok(SubscriberMessage::Credit(frames)) => {
+        Ok(SubscriberMessage::Credit { frames, wants_key }) => {
             assert_eq!(data.len(), CREDIT_MESSAGE_LEN);
-            let again = decode_subscriber(&encode_credit(frames)).ok();
-            assert_eq!(again, Some(SubscriberMessage::Credit(frames)));
+            let again = decode_subscriber(&encode_credit(frames, wants_key)).ok();
+            assert_eq!(again, Some(SubscriberMessage::Credit { frames, wants_key }));
         }
         Ok(SubscriberMessage::Request(request)) => {
             // It has no reserved bytes, so that there is one way to say it.

@@ -1,6 +1,6 @@
 /** Chromium for the tests: found on the machine, never downloaded, with a new profile each time. */
 import assert from 'node:assert/strict';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,12 +8,14 @@ import { chromium } from 'playwright-core';
 import { BARS } from './bars.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
+/** A page of Chromium or of Firefox. @typedef {Page | import('./firefox.mjs').FirefoxPage} AnyPage */
 /** @typedef {import('./bars.mjs').Triple} Triple */
 
 /** Everything waits on a condition with this deadline; a loaded machine may need most of it. */
 const DEADLINE_MS = 30_000;
 
-const FLAGS = [
+/** How every browser is started. */
+export const FLAGS = [
   '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
   '--disable-background-networking', '--disable-component-update',
 ];
@@ -21,7 +23,7 @@ const FLAGS = [
 /** Where screenshots go, for people to look at. */
 const ARTEFACTS = process.env.EYELET_ARTEFACTS ?? fileURLToPath(new URL('artefacts/', import.meta.url));
 
-function findChromium() {
+export function findChromium() {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     for (const name of ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']) {
       try {
@@ -92,14 +94,14 @@ export async function until(what, ask, isRight) {
   }
 }
 
-/** Waits until the page is connecting, live, no_signal or lost. @param {Page} page @param {string} state */
+/** Waits until the page is connecting, live, no_signal, lost or refused. @param {AnyPage} page @param {string} state */
 export const untilState = (page, state) =>
   until(`state ${state}`, () => page.evaluate(() => document.body.dataset.state), (got) => got === state);
 
 /**
- * Reads pixels of a canvas at places given as shares of its width and height.
+ * Reads pixels of a canvas, or of that in an `<eyelet-view>`, at places given as shares of its width and height.
  *
- * @param {Page} page
+ * @param {AnyPage} page
  * @param {string} selector
  * @param {[number, number][]} places
  * @returns {Promise<Triple[]>}
@@ -107,7 +109,8 @@ export const untilState = (page, state) =>
 export const readPixels = (page, selector, places) =>
   page.evaluate(
     ([selector, places]) => {
-      const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(selector));
+      const host = document.querySelector(selector);
+      const canvas = /** @type {HTMLCanvasElement} */ (host?.shadowRoot?.querySelector('canvas') ?? host);
       const copy = new OffscreenCanvas(canvas.width, canvas.height);
       const context = copy.getContext('2d', { willReadFrequently: true });
       context?.drawImage(canvas, 0, 0);
@@ -119,20 +122,32 @@ export const readPixels = (page, selector, places) =>
     /** @type {[string, [number, number][]]} */ ([selector, places]),
   );
 
-/** The middle of each bar, between the rows that carry the stamp (every eighth). @param {Page} page @param {string} selector */
+/**
+ * The middle of each bar, between the rows that carry the stamp (every eighth).
+ *
+ * What a worker paints is seen by the page a little later, so that a black canvas is looked at again.
+ *
+ * @param {AnyPage} page
+ * @param {string} selector
+ */
 export const readBars = (page, selector) =>
-  readPixels(page, selector, Array.from({ length: 8 }, (_, i) => [(i + 0.5) / 8, 0.344]));
+  until(
+    'a picture',
+    () => readPixels(page, selector, Array.from({ length: 8 }, (_, i) => [(i + 0.5) / 8, 0.344])),
+    (bars) => bars.flat().some((level) => level > 0),
+  );
 
 /**
  * Sums up the lower third, where the test picture moves: another value is another picture.
  *
- * @param {Page} page
+ * @param {AnyPage} page
  * @param {string} selector
  * @returns {Promise<number>}
  */
 export const readMotion = (page, selector) =>
   page.evaluate((selector) => {
-    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(selector));
+    const host = document.querySelector(selector);
+    const canvas = /** @type {HTMLCanvasElement} */ (host?.shadowRoot?.querySelector('canvas') ?? host);
     const top = Math.ceil((canvas.height * 2) / 3);
     const copy = new OffscreenCanvas(canvas.width, canvas.height - top);
     const context = copy.getContext('2d', { willReadFrequently: true });
@@ -162,9 +177,16 @@ export function assertColours(got, want, tolerance) {
  * @param {string} name
  * @returns {Promise<Buffer>}
  */
-export function screenshot(page, name) {
+export async function screenshot(page, name) {
+  const png = await page.screenshot({ animations: 'disabled' });
+  keepPicture(name, png);
+  return png;
+}
+
+/** Saves a picture for people to look at. @param {string} name @param {Buffer} png */
+export function keepPicture(name, png) {
   mkdirSync(ARTEFACTS, { recursive: true });
-  return page.screenshot({ path: join(ARTEFACTS, `${name}.png`), animations: 'disabled' });
+  writeFileSync(join(ARTEFACTS, `${name}.png`), png);
 }
 
 /** Makes the page believe that its tab is hidden, or seen again. @param {Page} page @param {boolean} isHidden */
@@ -175,17 +197,6 @@ export const setHidden = (page, isHidden) =>
     Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
     document.dispatchEvent(new Event('visibilitychange'));
   }, isHidden);
-
-/** Counts the binary messages that the page's sockets receive from now on; before `goto` for all. @param {Page} page */
-export function countFrames(page) {
-  const count = { frames: 0 };
-  page.on('websocket', (socket) => {
-    socket.on('framereceived', ({ payload }) => {
-      if (typeof payload !== 'string') count.frames += 1;
-    });
-  });
-  return count;
-}
 
 /**
  * Asserts that an image is a picture and not an empty page: all the colours of the bars are in it, each often.

@@ -13,14 +13,15 @@ import { BARS, codesOf } from './bars.mjs';
 
 const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
 /** The policy that the real server sends. */
-export const POLICY = "default-src 'self'; img-src 'self' blob: data:; connect-src 'self'";
+export const POLICY =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; connect-src 'self'";
 /** @type {Record<string, string>} */
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' };
 
 const nowUs = () => BigInt(Math.round(performance.now() * 1000));
 
 /** Bytes of a pixel pair, a pixel or a plane, for each format. @type {Record<string, (format: Format) => number>} */
-const STRIDES = { yuyv: (f) => f.width * 2, uyvy: (f) => f.width * 2, rgb24: (f) => f.width * 3 };
+const STRIDES = { yuyv: (f) => f.width * 2, uyvy: (f) => f.width * 2, rgb24: (f) => f.width * 3, rgba: (f) => f.width * 4 };
 
 /** @param {Partial<Format>} [more] @returns {Format} */
 export function makeFormat(more = {}) {
@@ -46,11 +47,12 @@ export function drawBars({ format, width, height, matrix }, sequence) {
     return Math.floor((x * 32) / width) === sequence % 32 ? bars[0] : bars[7];
   };
   const pixels = width * height;
-  const bytes = Buffer.alloc({ rgb24: pixels * 3, grey: pixels, nv12: (pixels * 3) / 2 }[format] ?? pixels * 2);
+  const bytes = Buffer.alloc({ rgb24: pixels * 3, rgba: pixels * 4, grey: pixels, nv12: (pixels * 3) / 2 }[format] ?? pixels * 2);
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       const { rgb, codes } = at(x, y);
       if (format === 'rgb24') bytes.set(rgb, i * 3);
+      else if (format === 'rgba') bytes.set([...rgb, 255], i * 4);
       else if (format === 'uyvy') bytes.set([codes[1 + (x & 1)], codes[0]], i * 2);
       else if (format === 'yuyv') bytes.set([codes[0], codes[1 + (x & 1)]], i * 2);
       else bytes[i] = codes[0];
@@ -66,86 +68,157 @@ export function drawBars({ format, width, height, matrix }, sequence) {
  * @property {Format} format
  * @property {(sequence: number) => Buffer} [draw] the payload; the bars without it
  * @property {string} [why] no signal from the start
+ * @property {number} [of] the stream that it is made of
+ */
+
+/** @typedef {import('../../web/app/controls.js').Control} Control */
+
+/** One of each kind that the page knows. @type {() => Control[]} */
+export const makeControls = () => [
+  { id: 'brightness', name: 'Brightness', type: 'integer', min: -64, max: 64, step: 1, default: 0, value: 0, group: 'user' },
+  { id: 'auto_exposure', name: 'Auto Exposure', type: 'menu', default: 0, value: 0, group: 'camera',
+    menu: [{ value: 0, name: 'Auto' }, { value: 1, name: 'Manual' }] },
+  { id: 'exposure', name: 'Exposure', type: 'integer', min: 1, max: 5000, step: 1, default: 150, value: 150,
+    inactive: true, group: 'camera' },
+  { id: 'mirror', name: 'Mirror', type: 'boolean', default: false, value: false, group: 'user' },
+  { id: 'reset_motion', name: 'Reset motion', type: 'button', group: 'user' },
+  { id: 'secret', name: 'Something new', type: 'matrix' },
+];
+
+/**
+ * @typedef {object} Options
+ * @property {number} [port]
+ * @property {Control[]} [controls] of the first stream
+ * @property {boolean} [refusesSockets] as a proxy that knows no WebSocket
+ * @property {string} [policy]
+ * @property {string} [allowed] a site that may watch, or `*`
  */
 
 /**
  * @param {FakeStream[]} streams
- * @param {number} [port]
+ * @param {Options} [options]
  */
-export async function startFakeServer(streams = [{ name: 'Workshop', format: makeFormat() }], port = 0) {
+export async function startFakeServer(streams = [{ name: 'Workshop', format: makeFormat() }], options = {}) {
+  const { port = 0, controls = [], refusesSockets = false, policy = POLICY, allowed } = options;
+  /**
+   * What the pages said, in order; the most frames that were in flight of a stream; how many sockets there were; what
+   * was asked of the controls.
+   *
+   * @type {{said: any[], mostInFlight: number, sockets: number, asked: string[]}}
+   */
+  const seen = { said: [], mostInFlight: 0, sockets: 0, asked: [] };
+  /** What a test wants every page to be told now. @type {Set<(message: object) => void>} */
+  const listeners = new Set();
+  /** @param {object} message */
+  const sayAll = (message) => listeners.forEach((say) => say(message));
+
+  /** @param {import('node:http').IncomingMessage} request */
+  async function answerControls(request) {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    const wanted = request.method === 'PUT' ? JSON.parse(text) : {};
+    if (request.method !== 'GET') seen.asked.push(`${request.method} ${text}`);
+    /** @type {Record<string, string>} */
+    const errors = {};
+    for (const control of controls) {
+      if (request.method === 'DELETE') control.value = control.default;
+      if (!Object.hasOwn(wanted, control.id)) continue;
+      if (control.id === 'brightness' && Number(wanted.brightness) > 60) errors.brightness = 'brightness takes -64 to 60';
+      else control.value = wanted[control.id];
+    }
+    for (const control of controls) {
+      if (control.id === 'exposure') control.inactive = controls.find(({ id }) => id === 'auto_exposure')?.value === 0;
+    }
+    if (request.method !== 'GET') sayAll({ t: 'controls', stream: 0, controls });
+    return { stream: 0, name: streams[0].name, controls, ...(Object.keys(errors).length > 0 ? { errors } : {}) };
+  }
+
   const http = createServer(async (request, response) => {
-    const path = new URL(request.url ?? '/', 'http://fake').pathname;
-    const file = path === '/' ? 'app/index.html' : path.replace(/^\/-\//, '');
+    const url = new URL(request.url ?? '/', 'http://fake');
+    if (url.pathname === '/-/api/controls') {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return response.end(JSON.stringify(await answerControls(request)));
+    }
+    if (url.pathname === '/-/stream.mjpg') return sendImages(response, streams[Number(url.searchParams.get('stream') ?? 0)]);
+    const file = url.pathname === '/' ? 'app/index.html' : url.pathname.replace(/^\/-\//, '');
     try {
       const body = await readFile(WEB + file);
       const type = TYPES[file.split('.').pop() ?? ''] ?? 'application/octet-stream';
-      response.writeHead(200, { 'content-type': type, 'content-security-policy': POLICY, 'cache-control': 'no-cache' });
+      response.writeHead(200, {
+        'content-type': type, 'content-security-policy': policy, 'cache-control': 'no-cache',
+        'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin',
+      });
       response.end(body);
     } catch {
       response.writeHead(404).end();
     }
   });
-  const sockets = new WebSocketServer({ server: http, path: '/-/ws', perMessageDeflate: false });
-  /**
-   * What the pages said, in order; and the most frames that were in flight.
-   *
-   * @type {{said: any[], mostInFlight: number}}
-   */
-  const seen = { said: [], mostInFlight: 0 };
-  /** What a test wants every page to be told now. @type {Set<(message: object) => void>} */
-  const listeners = new Set();
+  const sockets = new WebSocketServer({
+    server: http, path: '/-/ws', perMessageDeflate: false,
+    verifyClient: (/** @type {{origin: string, req: import('node:http').IncomingMessage}} */ { origin, req }) =>
+      !refusesSockets && (!origin || allowed === '*' || origin === allowed || new URL(origin).host === req.headers.host),
+  });
 
   sockets.on('connection', (socket) => {
     /** @param {object} message */
     const say = (message) => socket.send(JSON.stringify(message));
-    let stream = 0;
+    seen.sockets += 1;
     let configId = 0;
-    let sequence = 0;
-    let dropped = 0;
-    let isPlaying = false;
-    /** @type {Set<number>} */
-    const inFlight = new Set();
+    /** What this client has started. @type {Map<number, ReturnType<typeof start>>} */
+    const started = new Map();
     listeners.add(say);
     say({
       t: 'hello', v: 1, server: 'fake',
-      streams: streams.map(({ name, format, why }, id) => ({
-        id, name, state: why ? 'no_signal' : 'live', why, formats: [format],
+      streams: streams.map(({ name, format, why, of }, id) => ({
+        id, name, of, state: why ? 'no_signal' : 'live', why, formats: [format],
       })),
     });
-    const send = () => {
-      const { format, draw } = streams[stream];
-      sequence += 1;
-      if (!isPlaying || streams[stream].why) return;
-      if (inFlight.size >= 2) return void (dropped += 1);
-      inFlight.add(sequence);
-      seen.mostInFlight = Math.max(seen.mostInFlight, inFlight.size);
-      const header = Buffer.from([1, 1, configId, 32, ...Buffer.alloc(28)]);
-      header.writeUInt32LE(dropped, 4);
-      header.writeBigUInt64LE(BigInt(sequence), 8);
-      header.writeBigUInt64LE(nowUs(), 16);
-      header.writeBigUInt64LE(nowUs(), 24);
-      socket.send(Buffer.concat([header, draw?.(sequence) ?? drawBars(format, sequence)]));
-    };
-    let timer = setInterval(send, 100);
+
+    /** @param {number} id of a stream */
+    function start(id) {
+      const { format, draw, why } = streams[id];
+      const config = (configId = (configId + 1) % 256);
+      let sequence = 0;
+      let dropped = 0;
+      /** @type {Set<number>} */
+      const inFlight = new Set();
+      const state = { isPlaying: true, inFlight, stop: () => clearInterval(timer) };
+      const send = () => {
+        sequence += 1;
+        if (!state.isPlaying || why) return;
+        if (inFlight.size >= 2) return void (dropped += 1);
+        inFlight.add(sequence);
+        seen.mostInFlight = Math.max(seen.mostInFlight, inFlight.size);
+        const header = Buffer.from([1, 1, config, 32, ...Buffer.alloc(28)]);
+        header.writeUInt32LE(dropped, 4);
+        header.writeBigUInt64LE(BigInt(sequence), 8);
+        header.writeBigUInt64LE(nowUs(), 16);
+        header.writeBigUInt64LE(nowUs(), 24);
+        socket.send(Buffer.concat([header, draw?.(sequence) ?? drawBars(format, sequence)]));
+      };
+      say({ t: 'config', id: config, stream: id, ...format });
+      const timer = setInterval(send, 1000 / format.fps);
+      return state;
+    }
+
     socket.on('message', (data) => {
       const message = JSON.parse(String(data));
       seen.said.push(message);
-      if (message.t === 'ping') say({ t: 'pong', c: message.c, s: Number(nowUs()) });
-      else if (message.t === 'ack') inFlight.delete(message.seq);
-      else if (message.t === 'pause') isPlaying = false;
-      else if (message.t === 'play') isPlaying = true;
-      else if (message.t === 'start') {
-        stream = message.stream ?? 0;
-        isPlaying = true;
-        inFlight.clear();
-        dropped = 0;
-        say({ t: 'config', id: (configId = (configId + 1) % 256), stream, ...streams[stream].format });
-        clearInterval(timer);
-        timer = setInterval(send, 1000 / streams[stream].format.fps);
-      }
+      if (message.t === 'ping') return say({ t: 'pong', c: message.c, s: Number(nowUs()) });
+      const id = message.stream ?? 0;
+      const stream = started.get(id);
+      if (message.t === 'start') {
+        stream?.stop();
+        started.set(id, start(id));
+      } else if (message.t === 'stop') {
+        stream?.stop();
+        started.delete(id);
+      } else if (stream && message.t === 'ack') stream.inFlight.delete(message.seq);
+      else if (stream && message.t === 'pause') stream.isPlaying = false;
+      else if (stream && message.t === 'play') stream.isPlaying = true;
     });
     socket.on('close', () => {
-      clearInterval(timer);
+      started.forEach((stream) => stream.stop());
       listeners.delete(say);
     });
   });
@@ -156,8 +229,8 @@ export async function startFakeServer(streams = [{ name: 'Workshop', format: mak
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
     seen,
-    /** Tells every page. @param {object} message */
-    say: (message) => listeners.forEach((say) => say(message)),
+    /** Tells every page. */
+    say: sayAll,
     /** Stops at once, as a server that dies. */
     async stop() {
       for (const socket of sockets.clients) socket.terminate();
@@ -165,4 +238,16 @@ export async function startFakeServer(streams = [{ name: 'Workshop', format: mak
       await new Promise((resolve) => http.close(resolve));
     },
   };
+}
+
+/** JPEG pictures without end, for an `<img>`. @param {import('node:http').ServerResponse} response @param {FakeStream} stream */
+function sendImages(response, { draw }) {
+  response.writeHead(200, { 'content-type': 'multipart/x-mixed-replace;boundary=next' });
+  let sequence = 0;
+  response.write('--next\r\nContent-Type: image/jpeg\r\n\r\n');
+  const timer = setInterval(() => {
+    response.write(draw?.((sequence += 1)) ?? Buffer.alloc(0));
+    response.write('\r\n--next\r\nContent-Type: image/jpeg\r\n\r\n');
+  }, 100);
+  response.on('close', () => clearInterval(timer));
 }

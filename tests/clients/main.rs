@@ -8,10 +8,12 @@ mod curl;
 mod ffmpeg;
 mod memory;
 mod mpv;
+mod openapi;
 mod own_python;
 mod own_rust;
 mod picture;
 mod program;
+mod prometheus;
 mod python;
 
 use std::ffi::OsStr;
@@ -40,10 +42,14 @@ fn start_with(more: &[&str]) -> Result<Eyelet> {
 
 /// The same with variables in its environment.
 fn start_in(more: &[&str], variables: &[(&str, &OsStr)]) -> Result<Eyelet> {
+    start_from(&format!("test:{WIDTH}x{HEIGHT}@30"), more, variables)
+}
+
+/// The same with another source.
+fn start_from(source: &str, more: &[&str], variables: &[(&str, &OsStr)]) -> Result<Eyelet> {
     let bin = std::env::var_os("EYELET_BIN");
     let bin = bin.context("EYELET_BIN is not set: run this by `cargo xtask clients`")?;
-    let source = format!("test:{WIDTH}x{HEIGHT}@30");
-    let words = [&["--listen", "127.0.0.1:0", "--source", &source], more].concat();
+    let words = [&["--listen", "127.0.0.1:0", "--source", source], more].concat();
     Eyelet::start_with(Path::new(&bin), &words, variables)
         .context("`cargo build --release --package eyelet` makes the executable")
 }

@@ -55,7 +55,12 @@ impl Running {
         let printed = Printed { stdout: read(&self.stdout)?, stderr: text(&self.stderr)? };
         ended.with_context(|| format!("it printed {}", printed.stderr))?;
         let status = self.child.wait()?;
-        ensure!(status.success(), "`{}`: {status}: {}", self.name, printed.stderr);
+        // Some say on their output what was wrong.
+        let said = match printed.stderr.is_empty() {
+            true => String::from_utf8_lossy(&printed.stdout),
+            false => printed.stderr.as_str().into(),
+        };
+        ensure!(status.success(), "`{}`: {status}: {said}", self.name);
         Ok(printed)
     }
 }

@@ -125,7 +125,10 @@ fn the_page_lets_nothing_in_from_elsewhere() -> Result<()> {
     let eyelet = start(SMALL, &[])?;
     let page = eyelet.get("/")?;
     let policy = page.header("content-security-policy").unwrap_or("");
-    assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    let is_strict = policy.contains("default-src 'self'") && !policy.contains("'unsafe");
+    assert!(is_strict, "{policy}");
+    // WebAssembly that the page has with it, and no script from text.
+    assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval';"), "{policy}");
     assert!(page.text().to_lowercase().starts_with("<!doctype html>"));
     Ok(())
 }
@@ -133,7 +136,7 @@ fn the_page_lets_nothing_in_from_elsewhere() -> Result<()> {
 #[test]
 fn files_that_are_known_are_not_sent_again() -> Result<()> {
     let eyelet = start(SMALL, &[])?;
-    for path in ["/", "/-/app/app.js", "/-/core/client.js"] {
+    for path in ["/", "/-/app/app.js", "/-/core/view.js"] {
         let first = eyelet.get(path)?;
         let tag = first.header("etag").unwrap_or("none").to_owned();
         let again =

@@ -5,13 +5,22 @@
 
 mod app;
 mod article;
+mod autobahn;
+mod configuration;
+mod controls;
 mod dialogues;
 mod encode;
+mod events;
 mod frames;
+mod h264;
+mod hostile;
 mod http;
+mod lan;
+mod metrics;
+mod openapi;
 mod pictures;
 mod plugins;
-mod random_kills;
+mod reload;
 mod roles;
 mod slow;
 mod sources;

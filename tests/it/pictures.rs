@@ -371,6 +371,8 @@ fn what_slow_viewers_hold_stays_within_its_budget() -> Result<()> {
     let status = eyelet.status()?;
     let most = (32 << 20) + 2 * 1920 * 1080 * 2;
     assert!(status["held_bytes"].as_u64() <= Some(most), "{status}");
+    let metrics = eyelet.get("/-/metrics")?.text();
+    assert!(!metrics.contains("given_up_viewers_total{process=\"serve 0\"} 0"), "{metrics}");
     let sequence = witness.frame()?.header.sequence;
     witness.frame_that(|frame| frame.header.sequence > sequence + 3)?;
     Ok(())

@@ -21,7 +21,8 @@ const MULE: &str = r#"#!/bin/sh
 case $1 in
 --describe) echo '{"kind":"mule","area":"made","functions":["tick","tock"]}' ;;
 '') env > "$NOTES/mule.new"; mv "$NOTES/mule.new" "$NOTES/mule"; exec sleep 1000 ;;
-*) echo "$1" > "$NOTES/function.new"; mv "$NOTES/function.new" "$NOTES/function"; exec sleep 1000 ;;
+tick) echo "$1" > "$NOTES/function.new"; mv "$NOTES/function.new" "$NOTES/function"; exec sleep 1000 ;;
+*) printf '%s,' "$LISTEN_FDNAMES" "$@" > "$NOTES/$1.new"; mv "$NOTES/$1.new" "$NOTES/$1"; exec sleep 1000 ;;
 esac
 "#;
 
@@ -132,6 +133,15 @@ fn a_mule_finds_the_areas_and_its_own_and_is_started_again() -> Result<()> {
 }
 
 #[test]
+fn a_function_is_told_words_and_may_own_an_area() -> Result<()> {
+    let plugins = Plugins::new(&[("eyelet-maker", MULE)])?;
+    let eyelet = plugins.start(&["--source", SMALL, "--mule", "bell=tock(one in=2?x=y 'a b')"])?;
+    assert_eq!(plugins.note(&eyelet, "tock", "a b,")?, "bell,tock,one,in=2?x=y,a b,");
+    assert_eq!(eyelet.status()?["mules"][0]["name"], "bell");
+    Ok(())
+}
+
+#[test]
 fn an_app_plugin_answers_requests() -> Result<()> {
     let plugins = Plugins::new(&[("eyelet-answer", APP)])?;
     let eyelet = plugins.start(&["--source", SMALL, "--plugin", "answer", "--processes", "3"])?;
@@ -147,6 +157,7 @@ fn who_asks_for_what_is_not_there_is_told_what_is() -> Result<()> {
         (&["--plugin", "nothing"][..], "there is no plugin `nothing`: there is capture"),
         (&["--plugin", "nothing"], "maker"),
         (&["--mule", "toc()"], "captureloop(), tick() of maker, tock() of maker"),
+        (&["--mule", "a=tock('b)"], "has words that cannot be read"),
         (&["--plugin", "broken"], "does not describe a plugin"),
         (&["--build-plugin", "/nonexistent"], "failed to read the plugin"),
     ] {

@@ -73,14 +73,7 @@ pub(crate) fn ask(eyelet: &Eyelet, request: &str) -> Result<Response> {
 
 /// Reads one answer that has a `Content-Length`, or no body.
 pub(crate) fn read_answer(stream: &mut TcpStream) -> Result<Response> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        let count = stream.read(&mut byte).context("failed to read an answer")?;
-        ensure!(count == 1, "the connection ended after `{}`", head.escape_ascii());
-        head.extend(byte);
-    }
-    let head = String::from_utf8(head)?;
+    let head = read_head(stream)?;
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1."));
     let status = status.and_then(|line| line.split(' ').nth(1)?.parse().ok());
@@ -93,6 +86,18 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> Result<Response> {
     answer.body.resize(len, 0);
     stream.read_exact(&mut answer.body).context("the body is cut off")?;
     Ok(answer)
+}
+
+/// Reads the head of an answer, and nothing behind it.
+pub(crate) fn read_head(stream: &mut TcpStream) -> Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        let count = stream.read(&mut byte).context("failed to read an answer")?;
+        ensure!(count == 1, "the connection ended after `{}`", head.escape_ascii());
+        head.extend(byte);
+    }
+    Ok(String::from_utf8(head)?)
 }
 
 /// A handshake that is answered with 101 and bare frames.
@@ -197,8 +202,19 @@ impl V1 {
         Ok(&self.config.as_ref().context("no config has come")?.0)
     }
 
-    /// Waits for a frame or a text; `None` when none came in time.
+    /// Waits for a frame or a text; `None` when none came in time. How many watch is passed over: others tell that.
     pub(crate) fn next(&mut self, timeout: Duration) -> Result<Option<Got>> {
+        let begin = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(begin.elapsed());
+            match self.next_of_all(left)? {
+                Some(Got::Text(text)) if text["t"] == "viewers" => {}
+                got => return Ok(got),
+            }
+        }
+    }
+
+    fn next_of_all(&mut self, timeout: Duration) -> Result<Option<Got>> {
         match self.ws.next_message(timeout)? {
             None => Ok(None),
             Some(Message::Text(text)) => self.on_text(&text).map(|text| Some(Got::Text(text))),
@@ -257,7 +273,7 @@ impl V1 {
     fn wait<T>(&mut self, what: &str, take: impl Fn(Got) -> Option<T>) -> Result<T> {
         let begin = Instant::now();
         while begin.elapsed() < DEADLINE {
-            if let Some(found) = self.next(DEADLINE)?.and_then(&take) {
+            if let Some(found) = self.next_of_all(DEADLINE)?.and_then(&take) {
                 return Ok(found);
             }
         }

@@ -1,174 +1,185 @@
 /**
- * The page at `/`: puts one view on the page, shows how it is, and listens to buttons and keys.
+ * The page at `/`: which cameras are on it, what is said about them, and the panels beside them.
  *
- * All pictures and connections are the business of `../core`.
+ * All pictures and connections are the business of `<eyelet-view>`.
  */
-import { FORMATS } from '../core/decoders/index.js';
-import { View } from '../core/view.js';
+import '../eyelet.js';
+import { ControlsPanel, fetchControls } from './controls.js';
+import { keep, recall } from './memory.js';
+import { createShare, lines } from './share.js';
+import { Stage } from './stage.js';
 
-/** @typedef {import('../core/client.js').Status} Status */
 /** @typedef {import('../core/protocol.js').Stream} Stream */
+/** @typedef {import('../core/channel.js').Status} Status */
 
-const WORDS = { connecting: 'Connecting', live: 'Live', no_signal: 'No signal', lost: 'Lost' };
-/** Numbers that change faster cannot be read. */
-const READOUT_EVERY_MS = 250;
-/** Time without a movement after which the bar leaves a full screen. */
-const IDLE_AFTER_MS = 2500;
-
-/** @type {<T extends HTMLElement = HTMLElement>(id: string) => T} */
-const element = (id) => {
+/**
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @returns {T}
+ */
+function element(id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no element #${id}`);
-  return /** @type {any} */ (found);
-};
+  return /** @type {T} */ (found);
+}
 
-const root = document.documentElement;
-const canvas = /** @type {HTMLCanvasElement} */ (element('canvas'));
-const picture = element('picture');
-const snapshot = /** @type {HTMLAnchorElement} */ (element('snapshot'));
-const select = /** @type {HTMLSelectElement} */ (element('streams'));
+/** @type {Record<Status['state'], string>} */
+const WORDS = { connecting: 'Connecting', live: 'Live', no_signal: 'No signal', lost: 'Lost', refused: 'Refused' };
+/** The address that this page was opened by, with the last `/`. */
+const HOME = new URL('.', location.href).href;
+
 const parameters = new URLSearchParams(location.search);
+const select = /** @type {HTMLSelectElement} */ (element('cameras'));
 
-/** @type {Stream[]} */
-let streams = [];
-/** The stream that the page shows; the first one until somebody chooses. */
-let chosen = parameters.get('stream');
+/** Every camera of the server, without what is made of them. @type {Stream[]} */
+let cameras = [];
+/** @type {ControlsPanel | null} */
+let controls = null;
+/** Which panel is open. @type {'controls' | 'share' | null} */
+let panel = null;
 
-const view = new View(canvas, {
-  url: new URL('../ws', import.meta.url).href.replace(/^http/, 'ws'),
-  formats: preferredFormats(),
-  on: { status: showStatus, hello: ({ streams: offered }) => showStreams(offered), config: showConfig },
+const stage = new Stage(element('stage'), {
+  streams: showStreams,
+  status: showStatus,
+  viewers: showViewers,
+  controls: ({ controls: changed }) => controls?.hear(changed),
+  change: (view, camera) => keep(camera.name, {
+    rotate: view.getAttribute('rotate'), flip: view.hasAttribute('flip'), format: view.getAttribute('format'),
+  }),
+  choose: (camera) => choose(camera.name, false),
 });
 
-/** What `?format=` names; else raw pixels on this machine, where copying is cheap, and JPEG across a network. */
-function preferredFormats() {
-  const wanted = parameters.get('format');
-  if (wanted && FORMATS.includes(wanted)) return [wanted];
-  const isThisMachine = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
-  const raw = FORMATS.filter((format) => format !== 'jpeg');
-  return isThisMachine ? [...raw, 'jpeg'] : ['jpeg', ...raw];
+/** @param {Stream[]} offered */
+function showStreams(offered) {
+  cameras = offered.filter(({ of }) => of === undefined);
+  element('grid').hidden = cameras.length < 2;
+  element('picker').hidden = cameras.length < 2;
+  // The picker says it too; a page has a heading all the same.
+  element('name').classList.toggle('unseen', cameras.length > 1);
+  show();
+}
+
+/** The camera that is looked at; null where all are, or one that is not there. @returns {Stream | null} */
+function current() {
+  const wanted = parameters.get('stream');
+  if (isGrid()) return null;
+  return (wanted ? cameras.find(({ name, id }) => name === wanted || String(id) === wanted) : cameras[0]) ?? null;
+}
+
+const isGrid = () => parameters.has('grid') && cameras.length > 1;
+
+/** Puts on the page what the address says. */
+function show() {
+  const camera = current();
+  document.body.classList.toggle('is-grid', isGrid());
+  element('grid').setAttribute('aria-pressed', String(isGrid()));
+  if (isGrid()) stage.showAll(cameras);
+  else if (camera) stage.showOne(camera, recall(camera.name));
+  select.replaceChildren(...(isGrid() ? [new Option('All cameras', '')] : []), ...cameras.map(({ name }) => new Option(name)));
+  select.value = camera?.name ?? '';
+  document.title = camera?.name ?? (isGrid() ? 'All cameras' : 'Eyelet');
+  element('name').textContent = document.title;
+  findControls(camera);
+  if (panel === 'share') openPanel('share');
+}
+
+/** @param {string} name of a camera @param {boolean} grid */
+function choose(name, grid) {
+  if (grid) parameters.set('grid', '');
+  else parameters.delete('grid');
+  if (name) parameters.set('stream', name);
+  history.replaceState(null, '', `?${parameters}`.replace('grid=', 'grid'));
+  show();
 }
 
 /** @param {Status} status */
 function showStatus({ state, why }) {
   document.body.dataset.state = state;
   element('badge-text').textContent = WORDS[state];
-  element('badge').title = sentence(why);
-  element('what').textContent = state === 'lost' ? 'Connection lost' : WORDS[state];
-  element('why').textContent = state === 'lost' ? `${sentence(why)} Trying again.` : sentence(why);
-  if (state === 'live') picture.classList.add('has-picture');
+  element('badge').title = why;
 }
 
-/**
- * Makes a sentence of a message, which has neither capital nor full stop, and its objects in backticks.
- *
- * @param {string} why
- */
-function sentence(why) {
-  const text = why.replaceAll('`', '');
-  return text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+/** @param {number} count */
+function showViewers(count) {
+  const viewers = element('viewers');
+  viewers.hidden = count < 2;
+  viewers.textContent = `${count} viewers`;
 }
 
-/** @param {Stream[]} offered */
-function showStreams(offered) {
-  // A stream that is made of another is the same picture in another form.
-  streams = offered.filter(({ of }) => of === undefined);
-  const current = streams.find(({ id }) => String(id) === chosen) ?? streams[0];
-  select.replaceChildren(...streams.map(({ id, name }) => new Option(name, String(id))));
-  element('picker').hidden = streams.length < 2;
-  element('name').hidden = streams.length > 1;
-  if (current) show(current);
+/** Which camera `controls` belong to, or will when the answer comes. @type {string | null} */
+let controlled = null;
+
+/** @param {Stream | null} camera */
+async function findControls(camera) {
+  const name = camera?.name ?? null;
+  if (name === controlled) return;
+  controlled = name;
+  controls = null;
+  element('controls').hidden = true;
+  if (panel === 'controls') closePanel();
+  if (!camera) return;
+  const { controls: all, writable } = await fetchControls(HOME, camera.id);
+  if (controlled !== name || all.length === 0) return;
+  controls = new ControlsPanel(HOME, camera, all, writable);
+  element('controls').hidden = false;
 }
 
-/** @param {Stream} stream */
-function show({ id, name }) {
-  view.select(id);
-  select.value = String(id);
-  document.title = name;
-  element('name').textContent = name;
-  canvas.setAttribute('aria-label', `Camera picture: ${name}`);
-  const url = new URL('../snapshot.png', import.meta.url);
-  if (streams.length > 1) url.searchParams.set('stream', String(id));
-  snapshot.href = url.href;
-  snapshot.download = `${name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '') || 'eyelet'}.png`;
+/** @param {'controls' | 'share'} which */
+function openPanel(which) {
+  panel = which;
+  element('panel').hidden = false;
+  element('panel-title').textContent = which === 'controls' ? 'Camera' : 'Use it elsewhere';
+  const camera = current() ?? cameras[0];
+  const content = which === 'controls'
+    ? (controls ? [controls.element] : [])
+    : createShare(lines(HOME, cameras.length > 1 ? camera.name : null, camera?.name ?? 'Eyelet'));
+  element('panel-body').replaceChildren(...content);
+  showPanelButtons();
 }
 
-/** @param {import('../core/protocol.js').Config} config */
-function showConfig({ width, height, format, fourcc }) {
-  picture.style.setProperty('--ratio', String(width / height));
-  picture.classList.toggle('is-tall', height > width);
-  element('size').textContent = `${width} × ${height}`;
-  element('format').textContent = fourcc || format;
+function closePanel() {
+  element('panel').hidden = true;
+  panel = null;
+  showPanelButtons();
 }
 
-function showStats() {
-  if (element('readout').hidden) return;
-  const { fps, latencyMs, bytesPerSecond, drawn, dropped, corrupt } = view.stats;
-  element('fps').textContent = `${fps.toFixed(1)} fps`;
-  element('latency').textContent = latencyMs === null ? '–' : `${latencyMs.toFixed(latencyMs < 10 ? 1 : 0)} ms`;
-  element('data').textContent = `${((bytesPerSecond * 8) / 1e6).toFixed(1)} Mbit/s`;
-  element('drawn').textContent = String(drawn);
-  element('dropped').textContent = corrupt > 0 ? `${dropped}, ${corrupt} corrupt` : String(dropped);
+function showPanelButtons() {
+  for (const which of ['controls', 'share']) element(which).setAttribute('aria-expanded', String(panel === which));
 }
 
-function toggleInfo() {
-  const readout = element('readout');
-  readout.hidden = !readout.hidden;
-  element('info').setAttribute('aria-pressed', String(!readout.hidden));
-  showStats();
-}
-
-async function toggleFull() {
-  if (document.fullscreenElement) return document.exitFullscreen();
-  try {
-    await root.requestFullscreen();
-  } catch {
-    // Phones that have it for videos only, and frames that may not: fill the window instead.
-    showFull(!root.classList.contains('is-full'));
+/** @param {'controls' | 'share'} which */
+function togglePanel(which) {
+  if (element(which).hidden) return;
+  if (panel !== which) {
+    openPanel(which);
+    element('panel-close').focus();
+  } else {
+    closePanel();
+    element(which).focus();
   }
 }
 
-/** @param {boolean} isFull */
-function showFull(isFull) {
-  root.classList.toggle('is-full', isFull);
-  element('full').setAttribute('aria-pressed', String(isFull));
-  wake();
-}
+const toggleGrid = () => {
+  if (!element('grid').hidden) choose(current()?.name ?? '', !isGrid());
+};
 
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let idle;
-function wake() {
-  root.classList.remove('is-idle');
-  clearTimeout(idle);
-  if (root.classList.contains('is-full')) idle = setTimeout(() => root.classList.add('is-idle'), IDLE_AFTER_MS);
-}
+element('grid').addEventListener('click', toggleGrid);
+element('controls').addEventListener('click', () => togglePanel('controls'));
+element('share').addEventListener('click', () => togglePanel('share'));
+element('panel-close').addEventListener('click', () => panel && togglePanel(panel));
+select.addEventListener('change', () => choose(select.value, false));
 
 /** @type {Record<string, () => void>} */
-const KEYS = { i: toggleInfo, f: toggleFull, s: () => snapshot.click() };
+const KEYS = { g: toggleGrid, c: () => togglePanel('controls'), l: () => togglePanel('share') };
 
 document.addEventListener('keydown', (event) => {
-  wake();
-  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.target === select) return;
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (event.key === 'Escape' && panel) return togglePanel(panel);
+  if (target.matches('input, select, textarea')) return;
   const key = event.key.toLowerCase();
   if (Object.hasOwn(KEYS, key)) KEYS[key]();
-});
-element('info').addEventListener('click', toggleInfo);
-element('full').addEventListener('click', toggleFull);
-picture.addEventListener('dblclick', toggleFull);
-document.addEventListener('pointermove', wake);
-document.addEventListener('pointerdown', wake);
-document.addEventListener('fullscreenchange', () => showFull(document.fullscreenElement !== null));
-
-select.addEventListener('change', () => {
-  const stream = streams.find(({ id }) => String(id) === select.value);
-  if (!stream) return;
-  chosen = select.value;
-  parameters.set('stream', chosen);
-  history.replaceState(null, '', `?${parameters}`);
-  show(stream);
+  else if (!target.closest('eyelet-view') && !(key === ' ' && target.matches('button, a'))) stage.first?.handleKey(event);
 });
 
-document.addEventListener('visibilitychange', () => (document.hidden ? view.pause() : view.play()));
-if (document.hidden) view.pause();
-view.open();
-setInterval(showStats, READOUT_EVERY_MS);
+stage.showFirst(parameters);

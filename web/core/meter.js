@@ -44,14 +44,15 @@ export class Meter {
   }
 
   /**
-   * The median of the values in the window, null if it is empty.
+   * The value that so large a share of those in the window does not exceed, null if it is empty; 0.5 for the median.
    *
    * @param {number} nowUs
+   * @param {number} share
    */
-  median(nowUs) {
+  quantile(nowUs, share) {
     this.#forget(nowUs);
     const values = this.#entries.map((entry) => entry.value).sort((a, b) => a - b);
-    return values.length === 0 ? null : values[values.length >> 1];
+    return values.length === 0 ? null : values[Math.min(values.length - 1, Math.floor(values.length * share))];
   }
 
   clear() {

@@ -31,6 +31,7 @@ const MAX_SIDE_PX = 16384;
  * @property {number} fps frames in a second, 0 if unknown
  * @property {string} matrix `bt601`, `bt709`, `bt2020`; any other word means unknown
  * @property {string} range `limited` or `full`; any other word means unknown
+ * @property {string} [codec] of `h264`, as WebCodecs names it: `avc1.42E01F`
  */
 /** @typedef {number} StreamId */
 /** @typedef {'live' | 'no_signal'} Signal any other word of a newer server means that there is no picture, too */
@@ -43,8 +44,11 @@ const MAX_SIDE_PX = 16384;
 /** @typedef {{t: 'config', id: number, stream: StreamId} & Format} Config */
 /** @typedef {{t: 'state', stream: StreamId, state: Signal, why?: string}} State */
 /** @typedef {{t: 'pong', c: number, s: number}} Pong */
-/** @typedef {{t: 'error', code: string, message: string}} ErrorMessage */
-/** @typedef {Hello | Config | State | Pong | ErrorMessage} ServerMessage */
+/** @typedef {{t: 'error', code: string, message: string, stream?: StreamId}} ErrorMessage */
+/** What a camera lets one set; see `Control` of the API. @typedef {{id: string} & Record<string, unknown>} Control */
+/** @typedef {{t: 'controls', stream: StreamId, controls: Control[]}} Controls those that have changed */
+/** @typedef {{t: 'viewers', count: number}} Viewers of the whole server */
+/** @typedef {Hello | Config | State | Pong | ErrorMessage | Controls | Viewers} ServerMessage */
 
 /**
  * @typedef {object} Frame
@@ -116,6 +120,10 @@ function isUsable(value) {
       return Number.isFinite(value.c) && Number.isFinite(value.s);
     case 'error':
       return typeof value.message === 'string';
+    case 'controls':
+      return isId(value.stream) && Array.isArray(value.controls) && value.controls.every(isControl);
+    case 'viewers':
+      return isId(value.count);
     default:
       return false;
   }
@@ -125,6 +133,8 @@ function isUsable(value) {
 const isId = (value) => Number.isInteger(value) && value >= 0;
 /** @param {any} value */
 const isStream = (value) => value !== null && typeof value === 'object' && isId(value.id);
+/** @param {any} value */
+const isControl = (value) => value !== null && typeof value === 'object' && typeof value.id === 'string';
 /** @param {any} value */
 const isSide = (value) => Number.isInteger(value) && value > 0 && value <= MAX_SIDE_PX;
 
@@ -143,15 +153,18 @@ export const startMessage = (choice) => JSON.stringify({ t: 'start', ...choice }
  * Says that this frame and those before it are done with: painted, or given up.
  *
  * @param {bigint} sequence written digit by digit, since a double holds 53 bits of it only
+ * @param {StreamId} stream
  */
-export const ackMessage = (sequence) => `{"t":"ack","seq":${sequence}}`;
+export const ackMessage = (sequence, stream) => `{"t":"ack","seq":${sequence},"stream":${stream}}`;
 
 /** @param {number} clientUs comes back in the pong */
 export const pingMessage = (clientUs) => JSON.stringify({ t: 'ping', c: clientUs });
 
-/** Ends all streams that were started. */
-export const STOP = '{"t":"stop"}';
-/** Stops the frames; the connection stays. */
-export const PAUSE = '{"t":"pause"}';
-/** Lets the frames come again. */
-export const PLAY = '{"t":"play"}';
+/** Ends a stream. @param {StreamId} stream */
+export const stopMessage = (stream) => JSON.stringify({ t: 'stop', stream });
+/** Stops a stream's frames; the connection stays. @param {StreamId} stream */
+export const pauseMessage = (stream) => JSON.stringify({ t: 'pause', stream });
+/** Lets a stream's frames come again. @param {StreamId} stream */
+export const playMessage = (stream) => JSON.stringify({ t: 'play', stream });
+/** Wants a frame that can be decoded alone. @param {StreamId} stream */
+export const keyMessage = (stream) => JSON.stringify({ t: 'key', stream });

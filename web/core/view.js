@@ -1,203 +1,232 @@
 /**
  * Shows one stream on one canvas.
  *
- * Belongs here: decode, paint, acknowledge, count. Does not belong here: the page around the canvas; so it can run in a
- * worker on an `OffscreenCanvas` as well.
+ * Belongs here: decode, paint, acknowledge, count, and which format is asked for. Does not belong here: the page around
+ * the canvas; so it runs in a worker on an `OffscreenCanvas` as well.
  */
-import { Client } from './client.js';
+import { Channel } from './channel.js';
+import { formats, LinkChoice } from './choice.js';
 import { systemClock } from './clock.js';
-import { createDecoder, FORMATS } from './decoders/index.js';
-import { Meter } from './meter.js';
+import { createDecoder } from './decoders/index.js';
+import { Tally } from './tally.js';
 
-/** @typedef {import('./client.js').Status} Status */
-/** @typedef {import('./client.js').Frame} Frame */
+/** @typedef {import('./channel.js').Frame} Frame */
 /** @typedef {import('./protocol.js').Config} Config */
-/** @typedef {import('./protocol.js').StreamId} StreamId */
-/** @typedef {import('./decoders/index.js').Pixels} Pixels */
+/** @typedef {import('./tally.js').Stats} Stats */
 
-/** The time over which rates and the median latency are taken: long enough to read, short enough to follow. */
-const METER_WINDOW_US = 2_000_000;
+/** A frame that is older is not painted, unless there is nothing younger. */
+const MAX_LATENCY_MS = 1000;
+/** Time between two looks at what the link carries. */
+const JUDGE_EVERY_MS = 1000;
+/** Below this share of its time spent on decoding, a worker measures the line and not itself. */
+const CALM = 0.5;
+/** One request for a key frame is enough for all frames that lack it. */
+const ASK_KEY_EVERY_US = 500_000;
 
 /**
- * @typedef {object} Stats
- * @property {Config | null} config what is shown
- * @property {number} drawn frames painted since the view was made
- * @property {number} dropped frames that the server left out for this viewer, which was too late for them
- * @property {number} corrupt frames that could not be decoded
- * @property {number} fps frames painted in a second
- * @property {number} bytesPerSecond of payload
- * @property {number | null} latencyMs from the camera to the canvas, median; null while the clocks are not compared
- * @property {number | null} roundTripMs the shortest of the last ones
+ * @typedef {object} Choice what is shown
+ * @property {string | number | null} [stream] its name or id; the server's first one without it
+ * @property {string} [format] `auto`, `raw`, or the name of a format
+ * @property {number} [maxfps]
+ * @property {number} [maxLatencyMs]
  */
 
 /**
- * @typedef {object} Options
- * @property {string} url of the WebSocket
- * @property {StreamId} [stream]
- * @property {readonly string[]} [formats] best first; all that can be decoded without it
- * @property {{status?: (status: Status) => void, hello?: (hello: import('./protocol.js').Hello) => void,
- *   config?: (config: Config) => void}} [on]
+ * @typedef {Omit<import('./channel.js').Events, 'frame'>} Events
+ */
+
+/**
+ * @typedef {object} Surroundings
+ * @property {readonly string[]} decodable formats
+ * @property {boolean} isNear whether the server is on this machine
  * @property {import('./clock.js').Clock} [clock]
+ * @property {boolean} [inWorker]
  */
 
 export class View {
-  #canvas;
-  #context;
+  #painter;
   #clock;
-  #client;
+  #channel;
+  #choice;
+  #decodable;
+  #link;
+  #inWorker;
   /** @type {Config | null} */
   #config = null;
   /** @type {import('./decoders/index.js').Decoder | null} */
   #decoder = null;
-  /** The newest frame painted with this decoder. Invariant: never goes back. */
-  #shown = -1n;
-  #drawn = 0;
-  #corrupt = 0;
-  #dropped = 0;
-  /** What the newest frame said of dropped ones, and which `start` it counted from. */
-  #counter = { start: 0, dropped: 0 };
-  #painted = new Meter(METER_WINDOW_US);
-  #latency = new Meter(METER_WINDOW_US);
+  #tally = new Tally();
+  /** When each frame that is being decoded came. @type {Map<Frame, number>} */
+  #arrivedUs = new Map();
+  #paintedUs = -Infinity;
+  #askedKeyUs = -Infinity;
+  /** What the last look at the link saw. */
+  #seen = { received: 0, dropped: 0 };
+  /** @type {() => void} */
+  #cancelJudge = () => {};
 
   /**
-   * Makes a view that is not connected yet.
+   * Makes a view that does not watch yet.
    *
-   * @param {HTMLCanvasElement | OffscreenCanvas} canvas gets the size of the stream
-   * @param {Options} options
+   * @param {import('./painter.js').Painter} painter
+   * @param {import('./connection.js').Connection} connection
+   * @param {Choice} choice
+   * @param {Events} on
+   * @param {Surroundings} surroundings
    */
-  constructor(canvas, { url, stream, formats = FORMATS, on = {}, clock = systemClock }) {
-    this.#canvas = canvas;
-    const context = /** @type {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null} */ (
-      canvas.getContext('2d', { alpha: false })
-    );
-    if (!context) throw new Error('the canvas has no 2d context');
-    this.#context = context;
+  constructor(painter, connection, choice, on, { decodable, isNear, clock = systemClock, inWorker = false }) {
+    this.#painter = painter;
     this.#clock = clock;
-    this.#client = new Client({
-      url,
-      stream,
-      formats,
-      clock,
-      on: {
-        status: on.status,
-        hello: on.hello,
-        config: (config) => {
-          this.#configure(config);
-          on.config?.(config);
-        },
-        frame: (frame) => this.#take(frame),
+    this.#choice = choice;
+    this.#decodable = decodable;
+    this.#link = new LinkChoice(isNear);
+    this.#inWorker = inWorker;
+    this.#channel = new Channel(connection, this.#wishes(), {
+      ...on,
+      config: (config) => {
+        this.#configure(config);
+        on.config?.(config);
       },
+      frame: (frame) => this.#take(frame),
     });
   }
 
-  /** Connects and shows what comes. */
   open() {
-    this.#client.open();
+    this.#channel.open();
+    this.#judgeLater();
   }
 
-  /** Ends the connection; the last picture stays. */
+  /** Ends it; the last picture stays. */
   close() {
-    this.#client.close();
+    this.#cancelJudge();
+    this.#channel.close();
+    this.#decoder?.close();
+    this.#decoder = null;
   }
 
   /** Stops the traffic; the last picture stays. */
   pause() {
-    this.#client.pause();
+    this.#channel.pause();
   }
 
   play() {
-    this.#client.play();
+    this.#channel.play();
   }
 
-  /** @param {StreamId} stream */
-  select(stream) {
-    this.#client.select(stream);
+  /** Shows something else on the same connection. @param {Choice} choice what of it changes */
+  choose(choice) {
+    this.#choice = { ...this.#choice, ...choice };
+    this.#channel.wish(this.#wishes());
+  }
+
+  /** @param {import('./connection.js').Connection} connection */
+  move(connection) {
+    this.#channel.move(connection);
+  }
+
+  get connection() {
+    return this.#channel.connection;
   }
 
   /** @returns {Stats} */
   get stats() {
-    const nowUs = this.#clock.nowUs();
+    const { serverClock, losses } = this.#channel.connection;
     return {
       config: this.#config,
-      drawn: this.#drawn,
-      dropped: this.#dropped,
-      corrupt: this.#corrupt,
-      fps: this.#painted.perSecond(nowUs),
-      bytesPerSecond: this.#painted.sumPerSecond(nowUs),
-      latencyMs: this.#latency.median(nowUs),
-      roundTripMs: this.#client.serverClock.roundTripMs,
+      ...this.#tally.read(this.#clock.nowUs()),
+      reconnects: losses,
+      roundTripMs: serverClock.roundTripMs,
+      inWorker: this.#inWorker,
     };
+  }
+
+  /** @returns {import('./channel.js').Wishes} */
+  #wishes() {
+    const { stream, format = 'auto', maxfps } = this.#choice;
+    return { stream, maxfps, formats: formats(format, this.#decodable, this.#link.lightest) };
   }
 
   /** @param {Config} config */
   #configure(config) {
+    this.#decoder?.close();
     this.#config = config;
-    this.#decoder = createDecoder(config);
-    this.#shown = -1n;
-    this.#painted.clear();
-    this.#latency.clear();
-  }
-
-  /** Decodes, paints if nothing newer is there, and acknowledges in any case. @param {Frame} frame */
-  async #take(frame) {
-    const decoder = this.#decoder;
-    this.#countDropped(frame);
-    try {
-      const decoded = decoder?.decode(frame.payload);
-      // Raw pixels are painted in the same turn; only what is decoded elsewhere waits.
-      if (decoded instanceof Promise) await this.#paintBitmap(frame, decoder, decoded);
-      else if (decoded) this.#paintPixels(frame, decoded);
-    } catch {
-      this.#corrupt += 1;
-    } finally {
-      this.#client.ack(frame);
-    }
-  }
-
-  /** @param {Frame} frame @param {Pixels} pixels */
-  #paintPixels(frame, { rgba, width, height }) {
-    this.#resize(width, height);
-    this.#context.putImageData(new ImageData(rgba, width, height), 0, 0);
-    this.#countDrawn(frame);
-  }
-
-  /**
-   * @param {Frame} frame
-   * @param {import('./decoders/index.js').Decoder | null} decoder
-   * @param {Promise<ImageBitmap>} decoding may settle after that of a newer frame
-   */
-  async #paintBitmap(frame, decoder, decoding) {
-    const bitmap = await decoding;
-    try {
-      if (decoder !== this.#decoder || frame.sequence <= this.#shown) return;
-      this.#resize(bitmap.width, bitmap.height);
-      this.#context.drawImage(bitmap, 0, 0);
-      this.#countDrawn(frame);
-    } finally {
-      bitmap.close();
-    }
-  }
-
-  /** Only when it differs, as setting the size clears the canvas. @param {number} width @param {number} height */
-  #resize(width, height) {
-    if (this.#canvas.width !== width) this.#canvas.width = width;
-    if (this.#canvas.height !== height) this.#canvas.height = height;
+    this.#tally.clear();
+    this.#decoder = createDecoder(config, {
+      pixels: (frame, pixels) => this.#paint(frame, () => this.#painter.pixels(pixels)),
+      image: (frame, image, width, height) => this.#paint(frame, () => this.#painter.image(image, width, height)),
+      corrupt: (frame) => {
+        this.#tally.corrupt += 1;
+        this.#finish(frame);
+      },
+      skipped: (frame) => {
+        this.#tally.skipped += 1;
+        this.#finish(frame);
+      },
+      wantKey: () => this.#wantKey(),
+    });
   }
 
   /** @param {Frame} frame */
-  #countDrawn(frame) {
+  #take(frame) {
     const nowUs = this.#clock.nowUs();
-    const latencyMs = this.#client.serverClock.ageMs(frame.capturedUs, nowUs);
-    this.#shown = frame.sequence;
-    this.#drawn += 1;
-    this.#painted.add(nowUs, frame.payload.byteLength);
-    if (latencyMs !== null) this.#latency.add(nowUs, latencyMs);
+    this.#tally.receive(frame, nowUs);
+    this.#arrivedUs.set(frame, nowUs);
+    if (this.#decoder) this.#decoder.decode(frame);
+    else this.#finish(frame);
   }
 
-  /** The server counts from 0 for each `start`, with 32 bits. @param {Frame} frame */
-  #countDropped({ start, dropped }) {
-    const before = start === this.#counter.start ? this.#counter.dropped : 0;
-    this.#dropped += (dropped - before) >>> 0;
-    this.#counter = { start, dropped };
+  /** Paints, unless the frame is so old that a younger one has to be near. @param {Frame} frame @param {() => void} paint */
+  #paint(frame, paint) {
+    const beforeUs = this.#clock.nowUs();
+    const limitMs = this.#choice.maxLatencyMs ?? MAX_LATENCY_MS;
+    const { serverClock } = this.#channel.connection;
+    const isLate = (serverClock.ageMs(frame.capturedUs, beforeUs) ?? 0) > limitMs;
+    if (isLate && beforeUs - this.#paintedUs < limitMs * 1000) {
+      this.#tally.skipped += 1;
+    } else {
+      paint();
+      const nowUs = this.#clock.nowUs();
+      this.#paintedUs = nowUs;
+      this.#tally.draw(nowUs, this.#arrivedUs.get(frame) ?? nowUs, serverClock.ageMs(frame.capturedUs, nowUs));
+    }
+    this.#finish(frame);
+  }
+
+  /** Whatever became of it, the server may send another. @param {Frame} frame */
+  #finish(frame) {
+    this.#arrivedUs.delete(frame);
+    this.#channel.ack(frame);
+  }
+
+  #wantKey() {
+    const nowUs = this.#clock.nowUs();
+    if (nowUs - this.#askedKeyUs < ASK_KEY_EVERY_US) return;
+    this.#askedKeyUs = nowUs;
+    this.#channel.wantKey();
+  }
+
+  #judgeLater() {
+    this.#cancelJudge = this.#clock.after(JUDGE_EVERY_MS, () => {
+      this.#judge();
+      this.#judgeLater();
+    });
+  }
+
+  #judge() {
+    const { received, dropped } = this.#tally;
+    const second = { received: received - this.#seen.received, dropped: dropped - this.#seen.dropped };
+    this.#seen = { received, dropped };
+    const busyShare = this.#tally.busyShare(this.#clock.nowUs());
+    if (this.#inWorker && busyShare < CALM) this.#channel.fitWindow();
+    const { format = 'auto', maxfps } = this.#choice;
+    if (format !== 'auto' || !this.#config || !this.#channel.isPlaying) return;
+    const { fps } = this.#config;
+    const isThin = this.#link.judge({
+      ...second,
+      format: this.#config.format,
+      wantedShare: maxfps && fps > maxfps ? maxfps / fps : 1,
+      busyShare,
+    });
+    if (isThin) this.#channel.wish(this.#wishes());
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FORMATS, createDecoder } from '../core/decoders/index.js';
+import './browser-globals.js';
+import { createDecoder, decodable } from '../core/decoders/index.js';
 import { CODES, MATRICES, RANGES, rgbOf, triples } from './reference.js';
 
 /** @typedef {[number, number, number]} Triple */
@@ -35,18 +36,38 @@ function pack422(width, height, at, order) {
   return bytes;
 }
 
-/** @param {string} format @param {number} width @param {number} height @param {object} [more] */
+/** @typedef {{rgba: Uint8ClampedArray, width: number, height: number}} Decoded */
+
+/**
+ * Decodes at once; null for a payload that is no whole picture.
+ *
+ * @param {string} format
+ * @param {number} width
+ * @param {number} height
+ * @param {object} [more]
+ * @returns {(bytes: Uint8Array<ArrayBuffer>) => Decoded | null}
+ */
 function decoder(format, width, height, more) {
-  const stride = { nv12: width, grey: width, rgb24: width * 3 }[format] ?? Math.ceil(width / 2) * 4;
-  const fourcc = format.toUpperCase();
-  return (
-    createDecoder({ format, fourcc, width, height, stride, fps: 30, matrix: 'bt601', range: 'limited', ...more }) ??
-    assert.fail(`no decoder for ${format}`)
-  );
+  const stride = { nv12: width, grey: width, rgb24: width * 3, rgba: width * 4 }[format] ?? Math.ceil(width / 2) * 4;
+  const described = { format, fourcc: format, width, height, stride, fps: 30, matrix: 'bt601', range: 'limited', ...more };
+  /** @type {Decoded | null} */
+  let decoded = null;
+  const made = createDecoder(described, {
+    pixels: (_, { data, ...size }) => (decoded = { rgba: data, ...size }),
+    image: () => assert.fail('no image'),
+    corrupt: () => (decoded = null),
+    skipped: () => assert.fail('not skipped'),
+    wantKey: () => {},
+  });
+  if (!made) assert.fail(`no decoder for ${format}`);
+  return (payload) => {
+    made.decode(/** @type {any} */ ({ payload, sequence: 1n, flags: 1 }));
+    return decoded;
+  };
 }
 
-/** @param {import('../core/decoders/index.js').Decoder} made @param {Uint8Array<ArrayBuffer>} bytes */
-const decode = (made, bytes) => /** @type {import('../core/decoders/index.js').Pixels} */ (made.decode(bytes));
+/** @param {ReturnType<typeof decoder>} made @param {Uint8Array<ArrayBuffer>} bytes */
+const decode = (made, bytes) => made(bytes) ?? assert.fail('corrupt');
 
 /** @param {Uint8ClampedArray} rgba @param {number} pixel @param {readonly number[]} want @param {string} what */
 function assertNear(rgba, pixel, want, what) {
@@ -138,19 +159,36 @@ for (const format of ['grey', 'rgb24']) {
 }
 
 test('a payload that is a byte short is refused, one that is longer is not', () => {
-  for (const [format, bytes] of Object.entries({ yuyv: 16, uyvy: 16, nv12: 12, grey: 8, rgb24: 24 })) {
-    assert.throws(() => decoder(format, 4, 2).decode(new Uint8Array(bytes - 1)), RangeError, format);
-    decoder(format, 4, 2).decode(new Uint8Array(bytes));
-    decoder(format, 4, 2).decode(new Uint8Array(bytes + 9));
+  for (const [format, bytes] of Object.entries({ yuyv: 16, uyvy: 16, nv12: 12, grey: 8, rgb24: 24, rgba: 32 })) {
+    const made = decoder(format, 4, 2);
+    assert.equal(made(new Uint8Array(bytes - 1)), null, format);
+    assert.ok(made(new Uint8Array(bytes)), format);
+    assert.ok(made(new Uint8Array(bytes + 9)), format);
   }
 });
 
-test('an unknown format has no decoder', () => {
+test('an unknown format has no decoder', async () => {
   for (const format of ['h265', '', 'constructor', '__proto__']) {
-    const made = createDecoder({ format, fourcc: '', width: 2, height: 2, stride: 4, fps: 0, matrix: '', range: '' });
-    assert.equal(made, null, format);
+    const described = { format, fourcc: '', width: 2, height: 2, stride: 4, fps: 0, matrix: '', range: '' };
+    assert.equal(createDecoder(described, /** @type {any} */ ({})), null, format);
   }
-  assert.ok(FORMATS.includes('jpeg') && FORMATS.includes('yuyv'));
+  const known = await decodable();
+  assert.ok(known.includes('jpeg') && known.includes('yuyv'));
+  assert.ok(!known.includes('h264'), 'Node.js has no WebCodecs');
+});
+
+test('rgba is taken as it is, with and without gaps', () => {
+  const bytes = Uint8Array.from({ length: 4 * 2 * 4 }, (_, i) => i);
+  assert.deepEqual([...decode(decoder('rgba', 4, 2), bytes).rgba], [...bytes]);
+  const gaps = decode(decoder('rgba', 2, 2, { stride: 12 }), Uint8Array.from({ length: 24 }, (_, i) => i)).rgba;
+  assert.deepEqual([...gaps], [0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 16, 17, 18, 19]);
+});
+
+test('rows with gaps are those of the picture', () => {
+  const codes = [81, 90, 81, 240];
+  const bytes = Uint8Array.from([...codes, ...codes, 1, 2, 3, 4, ...codes, ...codes, 5, 6, 7, 8]);
+  const { rgba } = decode(decoder('yuyv', 4, 2, { stride: 12 }), bytes);
+  for (let pixel = 0; pixel < 8; pixel++) assertNear(rgba, pixel, [255, 0, 0], `${pixel}`);
 });
 
 test('RGB of unknown range is full', () => {

@@ -15,8 +15,15 @@ test('the window forgets', () => {
   meter.add(0, 1);
   meter.add(100_000, 2);
   meter.add(200_000, 300);
-  assert.equal(meter.median(200_000), 2);
-  assert.equal(meter.median(1_150_000), 300);
-  assert.equal(meter.median(1_200_001), null);
+  assert.equal(meter.quantile(200_000, 0.5), 2);
+  assert.equal(meter.quantile(1_150_000, 0.5), 300);
+  assert.equal(meter.quantile(1_200_001, 0.5), null);
   assert.equal(meter.perSecond(1_200_001), 0);
+});
+
+test('a quantile is a value that was there', () => {
+  const meter = new Meter(1_000_000);
+  for (let i = 1; i <= 100; i++) meter.add(i, i);
+  assert.equal(meter.quantile(100, 0.95), 96);
+  assert.equal(meter.quantile(100, 1), 100);
 });

@@ -69,6 +69,8 @@ test('what cannot be used is ignored', () => {
     '{"t":"state","stream":"0","state":"live"}',
     '{"t":"pong","c":1}',
     '{"t":"error"}',
+    '{"t":"viewers","count":-1}',
+    '{"t":"controls","stream":0,"controls":[{}]}',
     JSON.stringify(config({ width: 0 })),
     JSON.stringify(config({ height: 1.5 })),
     JSON.stringify(config({ width: 100_000 })),
@@ -80,7 +82,7 @@ test('what cannot be used is ignored', () => {
 });
 
 test('a sequence beyond 53 bits is acknowledged digit by digit', () => {
-  assert.equal(ackMessage(2n ** 53n + 1n), '{"t":"ack","seq":9007199254740993}');
+  assert.equal(ackMessage(2n ** 53n + 1n, 3), '{"t":"ack","seq":9007199254740993,"stream":3}');
 });
 
 test('start leaves out what is not chosen', () => {

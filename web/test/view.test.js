@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
+import './browser-globals.js';
+import { Connection } from '../core/connection.js';
+import { Painter } from '../core/painter.js';
 import { View } from '../core/view.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeSocket } from './fake-socket.js';
@@ -15,33 +18,33 @@ let clock;
 let view;
 
 const globals = /** @type {any} */ (globalThis);
-const { WebSocket, ImageData, createImageBitmap } = globals;
+const { createImageBitmap } = globals;
+const DECODABLE = ['yuyv', 'jpeg', 'h264'];
+
+/** A view on the first stream. @param {import('../core/view.js').Choice} [choice] */
+function watch(choice = {}) {
+  const context = {
+    putImageData: (/** @type {any} */ image) => painted.push(image),
+    drawImage: (/** @type {any} */ bitmap) => painted.push(bitmap),
+  };
+  const canvas = /** @type {any} */ ({ width: 1, height: 1, getContext: () => context });
+  const connection = new Connection({ url: 'ws://x', clock, WebSocket: /** @type {any} */ (FakeSocket) });
+  view = new View(new Painter(canvas), connection, choice, {}, { decodable: DECODABLE, isNear: true, clock });
+  view.open();
+  FakeSocket.last.say(hello());
+}
 
 beforeEach(() => {
   FakeSocket.reset();
   decoding = [];
   painted = [];
   clock = new FakeClock();
-  globals.WebSocket = FakeSocket;
-  globals.ImageData = class {
-    /** @param {Uint8ClampedArray} data @param {number} width @param {number} height */
-    constructor(data, width, height) {
-      assert.equal(data.length, width * height * 4);
-      this.data = data;
-    }
-  };
   globals.createImageBitmap = () => new Promise((resolve, reject) => decoding.push({ resolve, reject }));
-  const context = {
-    putImageData: (/** @type {any} */ image) => painted.push(image),
-    drawImage: (/** @type {any} */ bitmap) => painted.push(bitmap),
-  };
-  view = new View(/** @type {any} */ ({ width: 1, height: 1, getContext: () => context }), { url: 'ws://x', clock });
-  view.open();
-  FakeSocket.last.say(hello());
+  watch();
 });
 
 afterEach(() => {
-  Object.assign(globals, { WebSocket, ImageData, createImageBitmap });
+  Object.assign(globals, { createImageBitmap });
 });
 
 /** Lets promises settle. */
@@ -100,6 +103,55 @@ test('a bitmap of the format before is closed, not painted', async () => {
   assert.equal(late.close.mock.callCount(), 1);
 });
 
+test('a frame that is too old is not painted while there are younger ones, and acknowledged', () => {
+  FakeSocket.last.say(config());
+  FakeSocket.last.say({ t: 'pong', c: 0, s: 9_000_000 });
+  FakeSocket.last.deliver(frame({ sequence: 1n, capturedUs: 8_990_000n }));
+  clock.advance(50);
+  FakeSocket.last.deliver(frame({ sequence: 2n, capturedUs: 7_900_000n }));
+  assert.deepEqual([painted.length, view.stats.skipped, acks()], [1, 1, [1, 2]]);
+  clock.advance(1100); // all are old: better late than never
+  FakeSocket.last.deliver(frame({ sequence: 3n, capturedUs: 8_000_000n }));
+  assert.equal(painted.length, 2);
+});
+
+/** A second in which so many frames came and were left out. @param {number} received @param {number} dropped of all */
+function pass(received, dropped) {
+  for (let i = 0; i < received; i++) FakeSocket.last.deliver(frame({ sequence: BigInt(clock.nowUs() + i), dropped }));
+  clock.advance(1000);
+  FakeSocket.last.say({ t: 'pong', c: clock.nowUs(), s: clock.nowUs() });
+}
+
+const wanted = () => FakeSocket.last.sent.filter(({ t }) => t === 'start').map(({ formats }) => formats[0]);
+
+test('a link that does not carry raw pictures gets lighter ones, step by step', () => {
+  FakeSocket.last.say(config());
+  for (let second = 1; second <= 2; second++) pass(10, second * 20);
+  assert.deepEqual(wanted(), ['yuyv'], 'two bad seconds are chance');
+  pass(10, 60);
+  assert.deepEqual(wanted(), ['yuyv', 'jpeg']);
+});
+
+test('a link that carries what is asked for is left alone, and a limited rate is no loss', () => {
+  FakeSocket.last.say(config());
+  for (let second = 1; second <= 6; second++) pass(29, second);
+  assert.deepEqual(wanted(), ['yuyv']);
+  watch({ maxfps: 10 });
+  FakeSocket.last.say(config());
+  for (let second = 1; second <= 6; second++) pass(10, second * 20);
+  assert.deepEqual(wanted(), ['yuyv']);
+});
+
+test('a format that was chosen by hand stays', () => {
+  watch({ format: 'yuyv' });
+  FakeSocket.last.say(config());
+  for (let second = 1; second <= 6; second++) pass(5, second * 25);
+  assert.deepEqual(wanted(), ['yuyv']);
+  view.choose({ format: 'jpeg' });
+  assert.deepEqual(wanted(), ['yuyv', 'jpeg']);
+  assert.equal(FakeSocket.all.length, 2, 'no new connection'); // one of `beforeEach`
+});
+
 test('latency is the age of what was captured, by the server clock', () => {
   FakeSocket.last.say(config());
   clock.advance(100);
@@ -111,7 +163,7 @@ test('latency is the age of what was captured, by the server clock', () => {
 test('dropped frames add up over starts, connections and the end of 32 bits', () => {
   FakeSocket.last.say(config());
   FakeSocket.last.deliver(frame({ dropped: 4 }));
-  view.select(0);
+  view.choose({});
   FakeSocket.last.say(config({ id: 2 }));
   FakeSocket.last.deliver(frame({ configId: 2, dropped: 10 }));
   FakeSocket.last.say(config({ id: 3 })); // the camera changed: no start, no new count

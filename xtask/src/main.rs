@@ -9,7 +9,12 @@ mod bench;
 mod check;
 mod clients;
 mod command;
+mod conformance;
+mod fuzz;
 mod packages;
+mod provenance;
+mod soak;
+mod supply;
 mod tidy;
 mod vm;
 
@@ -48,6 +53,31 @@ const TASKS: &[Task] = &[
         run: clients::run,
     },
     Task {
+        name: "conformance",
+        about: "Autobahn's WebSocket test suite on an app that echoes; patterns choose cases",
+        run: conformance::run,
+    },
+    Task {
+        name: "faults",
+        about: "random faults, --steps of them from a --seed; after each every promise must hold",
+        run: soak::run_faults,
+    },
+    Task {
+        name: "fuzz",
+        about: "the fuzz targets, four seconds each; --seconds and names for more",
+        run: fuzz::run,
+    },
+    Task {
+        name: "soak",
+        about: "random faults for --minutes; memory, descriptors and latency as a table and a plot",
+        run: soak::run,
+    },
+    Task {
+        name: "supply",
+        about: "others' crates: licences, sources, duplicates, number; the executable's size",
+        run: supply::run,
+    },
+    Task {
         name: "vm",
         about: "scenarios with the kernel's own V4L2 drivers in a virtual machine",
         run: vm::run,
@@ -63,7 +93,7 @@ fn main() -> ExitCode {
     let Some(task) = TASKS.iter().find(|task| task.name == name) else {
         eprintln!("usage: cargo xtask NAME [argument...]");
         for task in TASKS {
-            eprintln!("  {:<8} {}", task.name, task.about);
+            eprintln!("  {:<11} {}", task.name, task.about);
         }
         return ExitCode::from(2);
     };

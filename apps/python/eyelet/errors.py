@@ -35,7 +35,11 @@ class OutOfRange(AreaError):
 
 
 class Refused(AreaError):
-    """This owner takes no such request. What an owner's `on_read` and `on_write` raise, too."""
+    """This owner takes no such request; `why` is its reason, if it gave one.
 
-    def __init__(self, text: str = "the area's owner does not take that") -> None:
-        super().__init__("refused", text)
+    What an owner's `on_read` and `on_write` raise, too; their reason gets to who asked.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__("refused", why or "the area's owner does not take that")
+        self.why = why

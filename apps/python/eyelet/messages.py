@@ -109,8 +109,13 @@ def encode_frame(info: FrameInfo) -> bytes:
 
 def encode_state(state: State) -> bytes:
     """Writes a state message; a reason that is too long is cut at a character."""
-    why = b"" if state.live else state.why.encode()[:MAX_WHY_LEN].decode(errors="ignore").encode()
+    why = b"" if state.live else encode_why(state.why)
     return STATE_LAYOUT.pack(MAGIC, VERSION, STATE, 1 if state.live else 2, len(why), why)
+
+
+def encode_why(why: str) -> bytes:
+    """Writes the reason of a state or a refusal; one that does not fit is cut at a character."""
+    return why.encode()[:MAX_WHY_LEN].decode(errors="ignore").encode()
 
 
 def encode_credit(frames: int) -> bytes:

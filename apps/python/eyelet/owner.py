@@ -326,8 +326,8 @@ class Owner:
             return Answer(tag, messages.DONE, self._sequence, int.from_bytes(data, "little", signed=True))
         except OutOfRange as error:
             return Answer(tag, messages.OUT_OF_RANGE, value=error.len)
-        except Refused:
-            return Answer(tag, messages.REFUSED)
+        except Refused as error:
+            return Answer(tag, messages.REFUSED, payload=messages.encode_why(error.why))
         except Exception:
             # A mistake of the callback's; the area goes on.
             traceback.print_exc(file=sys.stderr)

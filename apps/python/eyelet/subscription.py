@@ -297,7 +297,7 @@ class Subscription:
         if answer.outcome == messages.OUT_OF_RANGE:
             raise OutOfRange(answer.value)
         if answer.outcome == messages.REFUSED:
-            raise Refused()
+            raise Refused(answer.payload.decode(errors="replace"))
         if answer.outcome != messages.DONE:
             raise AreaError("too-large", "the owner says that it is too long")
         return answer

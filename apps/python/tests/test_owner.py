@@ -214,6 +214,17 @@ class Data(OwnerTest):
             self.assertEqual([area.inc(0, 8, 127), area.inc(0, 8), area.inc(0, 8, 128)], [127, -128, 0])
             self.assertEqual([area.dec(8), area.inc(8, 64, 2)], [-1, 1])
 
+    def test_a_refusal_says_why(self):
+        def refuse(pos, data):
+            raise eyelet.Refused("the line is an input " + "ä" * 200)
+
+        self.owner(on_write=refuse).publish(b"ab")
+        with eyelet.Area(path=self.path) as area, self.assertRaises(eyelet.Refused) as refused:
+            area.write(0, b"x")
+        self.assertTrue(refused.exception.why.startswith("the line is an input ä"))
+        self.assertEqual(len(refused.exception.why.encode()), 239)
+        self.assertEqual(eyelet.Refused().why, "")
+
     def test_no_addition_is_lost(self):
         self.keep(64)
 

@@ -10,6 +10,8 @@ pub enum ErrorKind {
     Io,
     /// Nothing listens at the area's path.
     NoOwner,
+    /// This process was given no area to own.
+    NotGiven,
     /// The peer sent something that is no message of this protocol.
     InvalidMessage,
     /// The peer speaks another version of this protocol.

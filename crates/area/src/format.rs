@@ -67,6 +67,12 @@ impl FourCc {
         matches!(self, Self::RGB24 | Self::RGBA32)
     }
 
+    /// Tells whether frames may need those before them to be decoded, so that none but a key frame can stand alone.
+    #[must_use]
+    pub fn is_predicted(self) -> bool {
+        matches!(self, Self::H264) || self == Self(*b"HEVC")
+    }
+
     /// Tells whether a frame is compressed, so that its length says nothing about its size in pixels.
     #[must_use]
     pub fn is_compressed(self) -> bool {

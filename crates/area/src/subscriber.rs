@@ -58,7 +58,19 @@ impl Subscriber {
     /// # Errors
     /// [`ErrorKind::Io`]; a connection that has ended is no error here, [`Event::Closed`] tells it.
     pub fn grant(&mut self, frames: u32) -> Result<()> {
-        match socket::send(self.socket.as_fd(), &message::encode_credit(frames), None) {
+        self.send_credit(frames, false)
+    }
+
+    /// The same, and says that frames before the next key frame cannot be used: an owner that can make one soon does.
+    ///
+    /// # Errors
+    /// As [`grant`](Self::grant).
+    pub fn grant_wanting_key(&mut self, frames: u32) -> Result<()> {
+        self.send_credit(frames, true)
+    }
+
+    fn send_credit(&mut self, frames: u32, wants_key: bool) -> Result<()> {
+        match socket::send(self.socket.as_fd(), &message::encode_credit(frames, wants_key), None) {
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             Err(e) => Err(Error::io("failed to grant credit", e)),
         }

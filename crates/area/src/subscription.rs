@@ -17,6 +17,8 @@ pub(crate) struct Subscription {
     pub(crate) credit: Credit,
     /// The state was not sent since it changed.
     pub(crate) owes_state: bool,
+    /// It has said that it wants a key frame, and none was published since.
+    pub(crate) wants_key: bool,
     /// It was sent a frame, so it has asked for one.
     has_had_frame: bool,
     /// What epoll tells of its socket; that it was closed is told always.
@@ -44,6 +46,7 @@ impl Subscription {
             socket,
             credit,
             owes_state: true,
+            wants_key: false,
             has_had_frame: false,
             interest,
             send_room: SEND_ROOM_BYTES,
@@ -67,7 +70,10 @@ impl Subscription {
         let end = requests.len() + room;
         while requests.len() < end {
             match self.hear_message(buffer)? {
-                Message::Some(SubscriberMessage::Credit(frames)) => self.grant(frames)?,
+                Message::Some(SubscriberMessage::Credit { frames, wants_key }) => {
+                    self.grant(frames)?;
+                    self.wants_key |= wants_key;
+                }
                 Message::Some(SubscriberMessage::Request(request)) => requests.push(request),
                 Message::None => return Ok(Heard::Enough),
                 Message::End => return Ok(Heard::End),
@@ -86,7 +92,10 @@ impl Subscription {
         let end = requests.len() + room;
         while !self.credit.has_credit() && requests.len() < end {
             match self.hear_message(buffer)? {
-                Message::Some(SubscriberMessage::Credit(frames)) => self.grant(frames)?,
+                Message::Some(SubscriberMessage::Credit { frames, wants_key }) => {
+                    self.grant(frames)?;
+                    self.wants_key |= wants_key;
+                }
                 Message::Some(SubscriberMessage::Request(request)) => requests.push(request),
                 Message::None => break,
                 Message::End => return Ok(Heard::End),

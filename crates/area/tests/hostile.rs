@@ -131,7 +131,7 @@ fn a_subscriber_that_sends_nonsense_is_sent_away_and_the_others_go_on() {
     let alone = Alone::new();
     let mut area = Area::new();
     let mut good = area.subscriber();
-    let credit = message::encode_credit;
+    let credit = |frames| message::encode_credit(frames, false);
     let with = |at: usize, bytes: &[u8]| {
         let mut message = credit(1);
         message[at..at + bytes.len()].copy_from_slice(bytes);
@@ -199,7 +199,9 @@ fn a_subscriber_that_sends_descriptors_is_sent_away() {
     let mut area = Area::new();
     let mut good = area.subscriber();
     let null = File::open("/dev/null").unwrap();
-    for (bytes, count) in [(&message::encode_credit(1)[..], 1), (b"x", 1), (b"", 1), (b"x", 100)] {
+    for (bytes, count) in
+        [(&message::encode_credit(1, false)[..], 1), (b"x", 1), (b"", 1), (b"x", 100)]
+    {
         let peer = connect(&area.path);
         send(&peer, bytes, &vec![null.as_fd(); count]).unwrap();
         let open = open_descriptors();
@@ -243,7 +245,7 @@ fn a_flood_does_not_keep_a_turn_busy() {
     let mut good = area.subscriber();
     let (path, stop) = (area.path.clone(), AtomicBool::new(false));
     let messages =
-        [message::encode_credit(1).to_vec(), b"nonsense".to_vec(), vec![], vec![0; 4000]];
+        [message::encode_credit(1, false).to_vec(), b"nonsense".to_vec(), vec![], vec![0; 4000]];
     std::thread::scope(|scope| {
         let _stop = StopAtEnd(&stop);
         for message in &messages {
@@ -613,7 +615,7 @@ fn messages_that_are_none_are_refused() {
         ("nonsense", b"nonsense of some length".to_vec()),
         ("a longer one", longer),
         ("a shorter one", with(0, b"EYEA")[..95].to_vec()),
-        ("a credit", message::encode_credit(1).to_vec()),
+        ("a credit", message::encode_credit(1, false).to_vec()),
         ("magic", with(offset::MAGIC, b"EYEB")),
         ("kind 0", with(offset::KIND, &[0, 0])),
         ("matrix 5", with(offset::FRAME_MATRIX, &[5])),

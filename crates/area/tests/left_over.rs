@@ -60,7 +60,7 @@ fn a_subscriber_that_only_grants_pins_a_handful_of_frames() {
     let mut good = Subscriber::connect(&path).unwrap();
     for _ in 0..500 {
         // Its own socket may be full as well: then it has granted enough.
-        rustix::net::send(&peer, &message::encode_credit(1), SendFlags::DONTWAIT).ok();
+        rustix::net::send(&peer, &message::encode_credit(1, false), SendFlags::DONTWAIT).ok();
         good.grant(1).unwrap();
         if !owner.turn().unwrap().refused.is_empty() {
             break;
@@ -84,7 +84,7 @@ fn a_subscriber_that_only_grants_pins_a_handful_of_frames() {
 fn a_subscriber_that_hears_no_more_is_no_demand() {
     let (_folder, path, mut owner) = area();
     let peer = connect(&path);
-    rustix::net::send(&peer, &message::encode_credit(2), SendFlags::empty()).unwrap();
+    rustix::net::send(&peer, &message::encode_credit(2, false), SendFlags::empty()).unwrap();
     owner.turn().unwrap();
     assert_eq!(owner.demand(), 1);
     shutdown(&peer, Shutdown::Read).unwrap();

@@ -1,16 +1,23 @@
 //! The command line: words, old and new, to one [`Config`] or another job.
 
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cmd::{devices, plugins, snapshot, watch};
+use crate::cmd::{check, controls, devices, plugins, snapshot, watch};
+use crate::config::words::{number, seconds};
 use crate::config::{
-    App, AppArea, Camera, Config, Host, Limits, Listen, Mule, Restart, SourceSpec, app_area, stream,
+    AllowedOrigin, AppArea, Camera, Config, ControlAccess, Host, Lan, Listen, MAX_CONNECTIONS,
+    MAX_PROCESSES, SourceSpec, app, app_area, stream,
 };
 use crate::error::{Error, Result};
-use crate::plugin::{self, Kind, Plugin};
+use crate::settings::{self, Mistakes, Said, Settings};
+
+/// A day, in seconds: more is a mistake.
+const DAY: f64 = 86_400.0;
 
 /// One camera, one copy, any number of viewers.
 #[derive(Debug, Parser)]
@@ -34,10 +41,14 @@ pub struct Cli {
 pub enum Command {
     /// Capture and serve until stopped (the default).
     Run(Box<RunArgs>),
+    /// Say what is wrong in a configuration file, all of it, and do nothing else.
+    Check(check::Args),
     /// List the cameras of this machine, and why other video devices are none.
     Devices(devices::Args),
     /// List the plugins that can be found, or build and install one.
     Plugins(plugins::Args),
+    /// List or set a camera's controls of a running Eyelet: brightness=12.
+    Controls(controls::Args),
     /// Save one picture from a running Eyelet as a PNG file.
     Snapshot(snapshot::Args),
     /// Watch a running Eyelet without a browser: count frames, rate, latency, gaps and torn pictures.
@@ -45,28 +56,45 @@ pub enum Command {
 }
 
 /// What run is told.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct RunArgs {
+    /// A file that says what these options say, and more: config/reference.toml shows all of it. What is said here counts
+    /// more, and so do variables as EYELET_LISTEN.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Any value of such a file, as limits.head-timeout=5.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Where frames come from, with an optional name: [NAME=]v4l2:/dev/video0, test:640x480@30, file:clip.y4m,
-    /// 'exec:COMMAND?format=YUYV&size=640x480&fps=30'. Options follow a `?`: format, size, fps, matrix, range, and control.NAME=VALUE for cameras.
+    /// 'exec:COMMAND?format=YUYV&size=640x480&fps=30', 'exec:COMMAND?format=h264'. Options follow a `?`: format, size, fps, matrix, range, and control.NAME=VALUE for cameras and the test picture.
     /// Several make several streams.
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
-    /// A stream that is made from a camera's while somebody watches it: jpeg or rgba, with an optional name before it and
-    /// an optional camera behind it, the first by default: jpeg, view=rgba:front. JPEG takes options:
-    /// 'small=jpeg:front?quality=60&width=320'. Several make several streams.
+    /// A stream that is made from a camera's while somebody watches it: jpeg, rgba or, where it was built in, h264, with
+    /// an optional name before it and an optional camera behind it, the first by default: jpeg, view=rgba:front. JPEG and H.264
+    /// take options: 'small=jpeg:front?quality=60&width=320', 'h264?bitrate=500k&gop=60'. Several make several streams.
     /// [default: a jpeg of each camera, quality 80]
     #[arg(long = "stream", value_name = "STREAM")]
     streams: Vec<stream::Wish>,
     /// Where browsers reach it: ADDRESS:PORT, or :PORT for every interface. Port 0 takes a free one. [default: 127.0.0.1:9090]
     #[arg(long, alias = "http-socket", value_name = "ADDRESS")]
     listen: Vec<Listen>,
+    /// Listen on every interface, as with --listen :9090, and print the addresses to open on another device; on a terminal
+    /// also a QR code of the best, which --lan=qr prints always and --lan=plain never.
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
+    lan: Option<Lan>,
     /// Processes that send to viewers; one for each core that you want to use. [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number(1..=MAX_PROCESSES))]
     serve_processes: Option<usize>,
+    /// Connections that each of them has at most; others get 503. [default: 4096]
+    #[arg(long, value_name = "N", value_parser = number(1..=MAX_CONNECTIONS))]
+    max_connections: Option<usize>,
+    /// The same from one address, for who listens to the open net; leave it out behind a proxy, whose address all have.
+    #[arg(long, value_name = "N", value_parser = number(1..=MAX_CONNECTIONS))]
+    max_connections_per_address: Option<usize>,
     /// A PSGI script (Perl) that decides what a viewer gets; it answers everything outside /-/.
     #[arg(long, value_name = "FILE", group = "app")]
-    psgi: Option<PathBuf>,
+    psgi: Option<String>,
     /// The same in Python: an ASGI application, as module:app or file.py:app.
     #[arg(long, value_name = "MODULE:APP", group = "app")]
     asgi: Option<String>,
@@ -78,19 +106,20 @@ pub struct RunArgs {
     #[arg(long, value_name = "COMMAND", group = "app")]
     script: Option<String>,
     /// Processes of the app, each with --coroutines requests at a time. [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number(1..=MAX_PROCESSES))]
     processes: Option<usize>,
     /// Requests that each process of the app handles at a time. [default: 1]
-    #[arg(long, alias = "coroae", value_name = "N")]
+    #[arg(long, alias = "coroae", value_name = "N", value_parser = number(1..=app::MAX_PLACES))]
     coroutines: Option<usize>,
     /// Load the app again when one of its files has changed; requests that are under way end with the old one.
     #[arg(long)]
     reload_on_change: bool,
     /// Seconds that a request waits for a place in the app before it gets 503. [default: 5]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(0.0..=DAY))]
     app_wait: Option<Duration>,
     /// A program of yours that runs beside the streams, as 'python3 mule.py', or 'annotated=python3 mule.py' to give it an
-    /// area of that name to publish to. It finds the areas in its environment. Several run beside each other.
+    /// area of that name to publish to. It finds the areas in its environment. Several run beside each other. A function
+    /// of a plugin is one too: 'NAME()', or 'AREA=NAME(WORDS)'.
     #[arg(long = "mule", value_name = "[AREA=]COMMAND")]
     mules: Vec<String>,
     /// An area of application data, as counters=4096: read and changed by apps, mules and other programs.
@@ -99,14 +128,21 @@ pub struct RunArgs {
     /// Let clients change this area by HTTP (PUT and POST below /-/api/areas); nobody may by default.
     #[arg(long = "api-write", value_name = "AREA")]
     writable: Vec<String>,
+    /// Let pages of this site show the camera, as `https://example.org`; `*` for all sites. Programs and pages of this
+    /// server always may.
+    #[arg(long = "allow-origin", value_name = "SITE")]
+    allowed_origins: Vec<AllowedOrigin>,
+    /// Who may change cameras' controls by HTTP (/-/api/controls): local, which is this machine, all or none. [default: local]
+    #[arg(long = "api-control", value_name = "WHO")]
+    control_access: Option<ControlAccess>,
     /// Folder for the area sockets. [default: one of its own below $XDG_RUNTIME_DIR or /tmp]
     #[arg(long, value_name = "FOLDER")]
     runtime_dir: Option<PathBuf>,
     /// Longest pause, in seconds, before a process that keeps ending is started again. [default: 5]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(0.0..=DAY))]
     restart_cap: Option<Duration>,
     /// Seconds after which a process counts as healthy, so that its next start is at once. [default: 10]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(0.0..=DAY))]
     healthy_after: Option<Duration>,
     /// The old word for --source v4l2:DEVICE.
     #[arg(long, value_name = "DEVICE", hide = true)]
@@ -122,160 +158,105 @@ pub struct RunArgs {
     old_areas: Vec<String>,
 }
 
-/// The old program needed this mule; capture always has a process of its own.
-const CAPTURE_LOOP: &str = "captureloop()";
-
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "write seconds, as 5 or 0.2".to_owned())?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|d| *d <= Duration::from_secs(86_400))
-        .ok_or_else(|| "from 0 to 86400 seconds".to_owned())
-}
-
 impl RunArgs {
-    /// Makes the configuration and validates it whole. `default_source` is asked only if no source is named.
+    /// Makes the configuration of everything that was said: the file's words, over them those of the environment, over
+    /// them these. `default_source` is asked only if no source is named.
     ///
     /// # Errors
-    /// A usage error that names the option and what it may be.
-    pub fn into_config(
-        self,
+    /// All mistakes, a line each, with the place and what it may be.
+    pub fn to_config(
+        &self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
         default_source: impl FnOnce() -> Result<SourceSpec>,
     ) -> Result<Config> {
-        let plugins = self.find_plugins()?;
-        let mut sources =
-            self.sources.iter().map(|text| camera(text)).collect::<Result<Vec<_>>>()?;
-        if let Some(device) = &self.v4l_capture {
-            sources.push(Camera { name: String::new(), source: device.parse()? });
+        let (mut settings, mut mistakes) = (Settings::default(), Mistakes::default());
+        if let Some(file) = &self.config {
+            settings.add_file(file, &mut mistakes)?;
         }
-        for plugin in plugins.iter().filter(|p| p.description.kind == Some(Kind::Source)) {
-            sources.push(plugin_source(plugin)?);
+        settings.add_environment(environment, &mut mistakes);
+        for word in &self.set {
+            settings.add_word(word, &mut mistakes);
         }
-        if sources.is_empty() {
-            sources.push(Camera { name: String::new(), source: default_source()? });
-        }
-        name_the_nameless(&mut sources);
-        let mules = self.all_mules(&plugins)?;
-        let app_areas = self.all_app_areas()?;
-        let cameras: Vec<&str> = sources.iter().map(|camera| camera.name.as_str()).collect();
-        let shown: Vec<&str> = mules.iter().filter_map(|mule| mule.area.as_deref()).collect();
-        let streams = stream::derive(self.streams.clone(), &cameras, &shown)?;
-        let app = self.app(&plugins)?;
-        // As in the old commands: without an app, --processes means the serving ones.
-        let old_meaning = self.processes.filter(|_| app.is_none());
-        let mut limits = Limits::default();
-        limits.app_wait = self.app_wait.unwrap_or(limits.app_wait);
-        let mut restart = Restart::default();
-        restart.healthy_after = self.healthy_after.unwrap_or(restart.healthy_after);
-        restart.cap = self.restart_cap.unwrap_or(restart.cap);
-        restart.first = restart.first.min(restart.cap);
-        let config = Config {
-            sources,
-            streams,
-            mules,
-            app_areas,
-            writable: self.writable,
-            listen: if self.listen.is_empty() { vec![Listen::DEFAULT] } else { self.listen },
-            serve_processes: self.serve_processes.or(old_meaning).unwrap_or(1),
-            app,
-            runtime_folder: self.runtime_dir,
-            restart,
-            limits,
-        };
-        config.validate()?;
-        Ok(config)
+        self.lay_over(&mut settings, &mut mistakes);
+        settings.resolve(mistakes, default_source)
     }
 
-    /// The plugins that were named; those of the old program that are built in need none.
-    fn find_plugins(&self) -> Result<Vec<Plugin>> {
-        let names = self.plugins.iter().flat_map(|list| list.split(','));
-        names.filter(|name| !plugin::BUILT_IN.contains(name)).map(plugin::find).collect()
+    /// Lays these words over what was said before.
+    fn lay_over(&self, said: &mut Settings, mistakes: &mut Mistakes) {
+        replace(&mut said.sources, self.all_sources(mistakes));
+        replace(&mut said.streams, at("--stream", &self.streams));
+        replace(&mut said.mules, at("--mule", &self.mules));
+        replace(&mut said.app_areas, self.all_app_areas(mistakes));
+        replace(&mut said.plugins, at("--plugin", &self.plugins));
+        replace(&mut said.listen, at("--listen", &self.listen));
+        replace(&mut said.writable, at("--api-write", &self.writable));
+        replace(&mut said.allowed_origins, at("--allow-origin", &self.allowed_origins));
+        set(&mut said.lan, self.lan.map(|lan| Some(Said::new(lan, "--lan"))));
+        set(&mut said.control_access, self.control_access);
+        set(&mut said.serve_processes, self.serve_processes.map(Some));
+        set(&mut said.host, self.host(mistakes).map(Some));
+        set(&mut said.processes, self.processes.map(|n| Some(Said::new(n, "--processes"))));
+        set(&mut said.coroutines, self.coroutines.map(|n| Some(Said::new(n, "--coroutines"))));
+        said.reload_on_change |= self.reload_on_change;
+        set(&mut said.runtime_folder, self.runtime_dir.clone().map(Some));
+        set(&mut said.restart.cap, self.restart_cap);
+        set(&mut said.restart.healthy_after, self.healthy_after);
+        set(&mut said.limits.connections, self.max_connections);
+        let per_address = self.max_connections_per_address.map(NonZeroUsize::new);
+        set(&mut said.limits.connections_per_address, per_address);
+        set(&mut said.limits.app_wait, self.app_wait);
     }
 
-    /// The programs beside the streams: the user's own, and those of plugins.
-    fn all_mules(&self, plugins: &[Plugin]) -> Result<Vec<Mule>> {
-        let own = self.mules.iter().filter(|mule| *mule != CAPTURE_LOOP).map(|text| {
-            let Some(function) = text.strip_suffix("()") else { return text.parse() };
-            let plugin = plugin::with_function(function, plugins)?;
-            Ok(Mule { area: None, command: plugin.command(&[function]) })
+    fn all_sources(&self, mistakes: &mut Mistakes) -> Vec<Said<Camera>> {
+        let new = self.sources.iter().map(|text| ("--source", settings::camera(text)));
+        let old = self.v4l_capture.iter().map(|device| {
+            let camera = |source| Camera { name: String::new(), source };
+            ("--v4l-capture", device.parse().map(camera))
         });
-        let plugins = plugins.iter().filter(|plugin| plugin.description.kind == Some(Kind::Mule));
-        let plugins = plugins.map(|plugin| {
-            Ok(Mule { area: plugin.description.area.clone(), command: plugin.command(&[]) })
-        });
-        own.chain(plugins).collect()
+        let all = new.chain(old);
+        all.filter_map(|(place, said)| Some(Said::new(mistakes.take(place, said)?, place)))
+            .collect()
     }
 
-    fn all_app_areas(&self) -> Result<Vec<AppArea>> {
+    fn all_app_areas(&self, mistakes: &mut Mistakes) -> Vec<Said<AppArea>> {
         let is_alone = self.old_areas.len() == 1;
-        let old = self.old_areas.iter().enumerate().map(|(at, text)| {
-            let name = if is_alone { "shared".to_owned() } else { format!("shared{at}") };
-            app_area::from_old_word(text, name)
+        let old = self.old_areas.iter().enumerate().filter_map(|(number, text)| {
+            let name = if is_alone { "shared".to_owned() } else { format!("shared{number}") };
+            let area = mistakes.take("--sharedarea", app_area::from_old_word(text, name))?;
+            Some(Said::new(area, "--sharedarea"))
         });
-        self.app_areas.iter().cloned().map(Ok).chain(old).collect()
+        at("--area", &self.app_areas).into_iter().chain(old).collect()
     }
 
-    fn app(&self, plugins: &[Plugin]) -> Result<Option<App>> {
-        let mut hosts = plugins.iter().filter(|p| p.description.kind == Some(Kind::App));
-        let words = |command: &String| {
-            shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| {
-                Error::usage(format!("`{command}` names no command that could be read"))
-            })
-        };
-        let host = if let Some(psgi) = &self.psgi {
-            let path = std::path::absolute(psgi).map_err(|e| {
-                Error::usage(format!("failed to find the app `{}`: {e}", psgi.display()))
-            })?;
-            Host::Psgi(path)
+    fn host(&self, mistakes: &mut Mistakes) -> Option<Said<Host>> {
+        let (place, host) = if let Some(psgi) = &self.psgi {
+            ("--psgi", settings::psgi(psgi))
         } else if let Some(app) = &self.asgi {
-            Host::Asgi(app.clone())
+            ("--asgi", Ok(Host::Asgi(app.clone())))
         } else if let Some(command) = &self.program {
-            Host::Program(words(command)?)
-        } else if let Some(command) = &self.script {
-            Host::Script(words(command)?)
-        } else if let Some(plugin) = hosts.next() {
-            Host::Program(plugin.command(&[]))
+            ("--app", settings::split(command).map(Host::Program))
         } else {
-            return Ok(None);
+            ("--script", settings::split(self.script.as_ref()?).map(Host::Script))
         };
-        if let Some(other) = hosts.next() {
-            return Err(Error::usage(format!(
-                "`--plugin {}` is a second app: there can be one",
-                other.name
-            )));
-        }
-        let (processes, coroutines) = (self.processes.unwrap_or(1), self.coroutines.unwrap_or(1));
-        let reload_on_change = self.reload_on_change;
-        Ok(Some(App { host, processes, coroutines, reload_on_change }))
+        mistakes.take(place, host).map(|host| Said::new(host, place))
     }
 }
 
-/// Reads `[NAME=]SOURCE`. A name has no colon, so that `exec:a=b` has none.
-fn camera(text: &str) -> Result<Camera> {
-    let (name, source) = match text.split_once('=') {
-        Some((name, source)) if !name.contains([':', '/']) => (name, source),
-        _ => ("", text),
-    };
-    Ok(Camera { name: name.to_owned(), source: source.parse()? })
-}
-
-/// A plugin that writes pictures is a command that does, and its name is the camera's.
-fn plugin_source(plugin: &Plugin) -> Result<Camera> {
-    let command = plugin.command(&[]);
-    let words = shlex::try_join(command.iter().map(String::as_str));
-    let words = words.map_err(|e| Error::usage(format!("plugin `{}`: {e}", plugin.name)))?;
-    let options = &plugin.description.options;
-    let options = if options.is_empty() { String::new() } else { format!("?{options}") };
-    Ok(Camera { name: plugin.name.clone(), source: format!("exec:{words}{options}").parse()? })
-}
-
-/// One camera is `camera`; several are `camera0`, `camera1`, … by their area's id.
-fn name_the_nameless(sources: &mut [Camera]) {
-    let is_alone = sources.len() == 1;
-    for (id, camera) in sources.iter_mut().enumerate().filter(|(_, camera)| camera.name.is_empty())
-    {
-        camera.name = if is_alone { "camera".to_owned() } else { format!("camera{id}") };
+/// A list that is said replaces what was said before.
+fn replace<T>(to: &mut Vec<T>, said: Vec<T>) {
+    if !said.is_empty() {
+        *to = said;
     }
+}
+
+fn set<T>(to: &mut T, said: Option<T>) {
+    if let Some(said) = said {
+        *to = said;
+    }
+}
+
+fn at<T: Clone>(option: &str, values: &[T]) -> Vec<Said<T>> {
+    values.iter().map(|value| Said::new(value.clone(), option)).collect()
 }
 
 /// Makes one line of what clap says about a mistake, with a hint where to look.
@@ -295,7 +276,7 @@ mod tests {
     fn config(words: &[&str]) -> Result<Config> {
         let words = std::iter::once(&"eyelet").chain(words);
         let cli = Cli::try_parse_from(words).map_err(Error::usage)?;
-        cli.run.into_config(|| "test:".parse())
+        cli.run.to_config(std::iter::empty(), || "test:".parse())
     }
 
     #[test]
@@ -322,6 +303,15 @@ mod tests {
         assert_eq!((config.app.unwrap().places(), config.serve_processes), (10, 1));
         let without_app = [&words[..], &["--processes", "4"]].concat();
         assert_eq!(super::tests::config(&without_app).unwrap().serve_processes, 4);
+    }
+
+    #[test]
+    fn lan_listens_everywhere_unless_told_where() {
+        let lan = config(&["--lan"]).unwrap();
+        assert_eq!((&lan.listen[..], lan.lan), (&[Listen::Everywhere(9090)][..], Some(Lan::Auto)));
+        let elsewhere = config(&["--listen", ":80", "--lan=qr"]).unwrap();
+        let expected = (&[Listen::Everywhere(80)][..], Some(Lan::Qr));
+        assert_eq!((&elsewhere.listen[..], elsewhere.lan), expected);
     }
 
     #[test]
@@ -356,9 +346,12 @@ mod tests {
             (&["--stream", "png"], "is no stream"),
             (&["--serve-processes", "0"], "takes 1 to 256"),
             (&["--area", "a=4", "--api-write", "b"], "cannot be written: there is a"),
+            (&["--api-control", "me"], "takes local, all or none"),
             (&["--area", "camera=4"], "two areas are called `camera`"),
             (&["--area", "7=4"], "means something else to apps"),
             (&["--mule", "x="], "names no command"),
+            (&["--lan=loud"], "takes auto, qr or plain"),
+            (&["--lan", "--listen", "127.0.0.1:9090"], "reach none of the addresses"),
             (&["--listen", "nowhere"], "write ADDRESS:PORT"),
         ] {
             let error = config(words).unwrap_err();

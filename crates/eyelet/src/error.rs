@@ -16,7 +16,8 @@ pub enum ErrorKind {
     Failed,
 }
 
-/// What went wrong, as one line: what was being done, to what, why, and what to do where that is known.
+/// What went wrong, as one line: what was being done, to what, why, and what to do where that is known. Mistakes in a
+/// configuration are told all together, a line each.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Error {
     kind: ErrorKind,
@@ -35,6 +36,12 @@ impl Error {
     /// A mistake on the command line or in the configuration.
     pub fn usage(text: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Usage, text)
+    }
+
+    /// Several of these, a line each.
+    pub fn usages(lines: Vec<String>) -> Self {
+        let lines: Vec<String> = lines.into_iter().map(|line| Self::usage(line).text).collect();
+        Self { kind: ErrorKind::Usage, text: lines.join("\n") }
     }
 
     /// Something that waiting does not mend.

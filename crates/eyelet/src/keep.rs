@@ -1,6 +1,6 @@
 //! The keep role: holds the application areas, and applies what apps, mules and others ask of them, in order.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use eyelet_area::{Keep, Owner};
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::config::Origin;
 use crate::control::{Control, FromChild, KeepReport, KeptArea, Report, ToChild};
 use crate::error::{Error, Result};
-use crate::role::Born;
+use crate::role::{self, AreaPlace, Boot, Born};
 
 /// The next try after something could not be done.
 const AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -25,20 +25,13 @@ pub fn run(born: Born) -> Result<()> {
     let (stop, stopped_by) = UnixStream::pair().map_err(failed)?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, stopped_by)
         .map_err(failed)?;
-    let mut kept = Vec::new();
-    let places = boot.areas.iter().filter_map(|place| match place.origin {
-        Origin::App { len } => Some((place, len)),
-        _ => None,
-    });
-    for ((place, len), socket) in places.zip(sockets) {
-        if boot.generation > 0 {
+    for place in boot.areas.iter().filter(|_| boot.generation > 0) {
+        if matches!(place.origin, Origin::App { .. }) {
             log::warn!("area={} begins anew, all zeroes: what kept it has ended", place.name);
         }
-        let len = usize::try_from(len).unwrap_or(usize::MAX);
-        let keep = Keep::new(Owner::new(socket, boot.generation)?, len)?;
-        kept.push(Kept { id: place.id, name: place.name.clone(), keep });
     }
-    let mut role = KeepRole { kept, control, stop };
+    let mut role = KeepRole { kept: Vec::new(), control, stop };
+    role.renew(&boot, sockets)?;
     while role.turn()? {}
     Ok(())
 }
@@ -98,8 +91,31 @@ impl KeepRole {
         Ok(true)
     }
 
+    /// Keeps the areas that there are to be now. Those that there were keep what they have.
+    fn renew(&mut self, boot: &Boot, sockets: Vec<OwnedFd>) -> Result<()> {
+        let places = boot.areas.iter().filter_map(|place| match place.origin {
+            Origin::App { len } => Some((place, len)),
+            _ => None,
+        });
+        let places: Vec<(&AreaPlace, u64)> = places.collect();
+        self.kept.retain(|kept| places.iter().any(|(place, _)| place.id == kept.id));
+        for ((place, len), socket) in places.into_iter().zip(sockets) {
+            if self.kept.iter().any(|kept| kept.id == place.id) {
+                continue;
+            }
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            let keep = Keep::new(Owner::new(socket, boot.generation)?, len)?;
+            self.kept.push(Kept { id: place.id, name: place.name.clone(), keep });
+        }
+        Ok(())
+    }
+
     fn answer(&mut self) -> Result<()> {
-        while let Some(message) = self.control.try_receive()? {
+        while let (Some(message), sockets) = self.control.try_receive_with_sockets()? {
+            if matches!(message, ToChild::Renewed) {
+                let (boot, sockets) = role::renewed(sockets)?;
+                self.renew(&boot, sockets)?;
+            }
             if let ToChild::Report { ask } = message {
                 let areas = self.kept.iter().map(|kept| KeptArea {
                     id: kept.id,

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the one place where a run ends with an error")]
             {
-                eprintln!("eyelet: {error}");
+                error.to_string().lines().for_each(|line| eprintln!("eyelet: {line}"));
             }
             ExitCode::from(error.exit_status())
         }
@@ -42,8 +42,10 @@ fn obey(cli: Cli) -> Result<()> {
     match cli.command {
         None => cmd::run::run(*cli.run),
         Some(Command::Run(args)) => cmd::run::run(*args),
+        Some(Command::Check(args)) => cmd::check::run(&args),
         Some(Command::Plugins(args)) => cmd::plugins::run(&args),
         Some(Command::Devices(args)) => cmd::devices::run(&args),
+        Some(Command::Controls(args)) => cmd::controls::run(&args),
         Some(Command::Snapshot(args)) => cmd::snapshot::run(&args),
         Some(Command::Watch(args)) => cmd::watch::run(args),
     }

@@ -9,7 +9,7 @@ use crate::role::Born;
 /// # Errors
 /// If there is no such program, or the kernel refuses.
 pub fn run(index: usize, mut born: Born) -> Result<()> {
-    let mule = born.boot.config.mules.get(index).cloned();
+    let mule = born.boot.mule.clone();
     let mule = mule.ok_or_else(|| Error::failed(format!("there is no mule {index}")))?;
     let what = format!("the mule `{}`", mule.command.join(" "));
     let mut program = Program::new(&born.boot, &mule.command, what)?;

@@ -9,10 +9,11 @@ use std::os::fd::OwnedFd;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Made, Origin, stream};
+use crate::config::{Camera, Config, Made, Mule, Origin, stream};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::inherit;
+use crate::panel::Settings;
 
 /// Says that a process is a role; its value is the supervisor's process id.
 pub const BOOT_VARIABLE: &str = "EYELET_ROLE_OF";
@@ -137,8 +138,51 @@ pub struct Boot {
     pub app_socket: Option<std::path::PathBuf>,
     /// Where the packages for the user's programs lie, if there are any.
     pub packages: Option<std::path::PathBuf>,
+    /// What was asked of the source's controls before: a capture role sets them again.
+    pub settings: Settings,
+    /// The program of a mule role.
+    pub mule: Option<Mule>,
+    /// The numbers of a serve role's listeners, in the order of its sockets; they never move.
+    pub listeners: Vec<u64>,
     /// Sockets from [`FIRST_SOCKET_FD`] on.
     pub sockets: usize,
+}
+
+impl Boot {
+    /// Finds an area by its id.
+    #[must_use]
+    pub fn place(&self, id: usize) -> Option<&AreaPlace> {
+        self.areas.iter().find(|place| place.id == id)
+    }
+
+    /// Finds the camera that an area shows.
+    #[must_use]
+    pub fn camera(&self, id: usize) -> Option<&Camera> {
+        let place = self.place(id).filter(|place| place.origin == Origin::Camera)?;
+        self.config.sources.iter().find(|camera| camera.name == place.name)
+    }
+}
+
+/// Reads what a child is told with [`ToChild::Renewed`](crate::control::ToChild::Renewed): what it would be told at birth
+/// now, and its sockets.
+///
+/// # Errors
+/// If the supervisor speaks nonsense.
+pub fn renewed(sockets: Vec<OwnedFd>) -> Result<(Boot, Vec<OwnedFd>)> {
+    let failed = || Error::failed("a new configuration came incomplete");
+    let mut sockets = sockets.into_iter();
+    let boot = read_boot(sockets.next().ok_or_else(failed)?).ok_or_else(failed)?;
+    let sockets: Vec<OwnedFd> = sockets.collect();
+    if sockets.len() != boot.sockets {
+        return Err(failed());
+    }
+    Ok((boot, sockets))
+}
+
+fn read_boot(file: OwnedFd) -> Option<Boot> {
+    let mut text = String::new();
+    std::fs::File::from(file).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 /// A child that has come to life.
@@ -164,10 +208,7 @@ pub fn be_born(supervisor: &str) -> Result<Born> {
     };
     let supervisor: u32 = supervisor.parse().map_err(|_| by_hand())?;
     end_with(supervisor)?;
-    let mut boot = String::new();
-    let boot_file = inherit::take(BOOT_FD).ok_or_else(by_hand)?;
-    std::fs::File::from(boot_file).read_to_string(&mut boot).map_err(|_| by_hand())?;
-    let boot: Boot = serde_json::from_str(&boot).map_err(|_| by_hand())?;
+    let boot = inherit::take(BOOT_FD).and_then(read_boot).ok_or_else(by_hand)?;
     let control = Control::new(inherit::take(CONTROL_FD).ok_or_else(by_hand)?)?;
     let fds = (FIRST_SOCKET_FD..).take(boot.sockets);
     let sockets = fds.map(|fd| inherit::take(fd).ok_or_else(by_hand)).collect::<Result<_>>()?;

@@ -159,6 +159,10 @@ fn assert_is_whole(frame: &Frame, format: &Format, spec: &str) {
     assert_eq!(bytes.len() as u64, info.len);
     match format.packed_len() {
         Some(len) => assert_eq!(info.len, len, "{spec}"),
+        None if format.fourcc == FourCc::H264 => {
+            let codec = eyelet_wire::h264::codec(bytes);
+            assert_eq!(codec.is_some(), info.flags.is_key, "{spec}: sets stand before key frames");
+        }
         None => {
             assert!(eyelet_wire::jpeg::is_complete(bytes), "{spec}");
             assert!(eyelet_wire::jpeg::has_huffman_tables(bytes), "{spec}");
@@ -167,6 +171,10 @@ fn assert_is_whole(frame: &Frame, format: &Format, spec: &str) {
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
     assert!(fcntl_get_seals(frame).unwrap().contains(seals), "{spec}: not sealed");
 }
+
+/// Six pictures, of which the first and the fourth are key frames; untagged, with delimiters.
+const X264: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../wire/testdata/x264_34x18_baseline.h264");
 
 const RAW: [FourCc; 5] = [FourCc::YUYV, FourCc::UYVY, FourCc::NV12, FourCc::GREY, FourCc::RGB24];
 
@@ -246,6 +254,8 @@ fn files_conform() {
         let spec = format!("file:{}{options}", path.display());
         conforms(&spec, Format::packed(fourcc, width, height), Rate::Own);
     }
+    let spec = format!("file:{X264}?fps=50");
+    conforms(&spec, Format::packed(FourCc::H264, 34, 18), Rate::Own);
 }
 
 #[test]
@@ -261,6 +271,35 @@ fn commands_conform() {
     let raw = written(&folder, "raw", &[3; 640 * 480 * 2]);
     let spec = format!("{}?format=YUYV&size=640x480", repeating(&nothing, &raw));
     conforms(&spec, Format::packed(FourCc::YUYV, 640, 480), Rate::Foreign);
+    let nothing = written(&folder, "nothing", b"");
+    let spec = format!("{}?format=h264", repeating(&nothing, Path::new(X264)));
+    conforms(&spec, Format::packed(FourCc::H264, 34, 18), Rate::Foreign);
+}
+
+#[test]
+fn of_h264_no_frame_is_left_out_and_each_key_frame_can_stand_alone() {
+    let _alone = alone();
+    let keys = [true, false, false];
+    for spec in [format!("file:{X264}?fps=200"), format!("exec:cat {X264}")] {
+        let mut source = open(&spec);
+        let flags: Vec<_> = (0..6).map(|_| frame(source.as_mut()).info().flags.is_key).collect();
+        assert_eq!(flags, [keys, keys].concat(), "{spec}");
+        let counters = source.counters();
+        assert_eq!((counters.skipped, counters.corrupt), (0, 0), "{spec}: {counters:?}");
+    }
+    let tagged = open(&format!("file:{X264}?matrix=bt709&range=full"));
+    let format = tagged.description().format;
+    assert_eq!((format.matrix, format.range), (Matrix::Bt709, Range::Full));
+}
+
+#[test]
+fn h264_with_b_frames_is_refused() {
+    let _alone = alone();
+    let stream = concat!(env!("CARGO_MANIFEST_DIR"), "/../wire/testdata/x264_34x18_b_frames.h264");
+    assert!(refusal(&format!("file:{stream}")).1.contains("has B frames"));
+    let mut source = open(&format!("exec:cat {stream}"));
+    let (kind, text) = failure(source.as_mut());
+    assert!(kind == ErrorKind::Refused && text.contains("-bf 0"), "{text}");
 }
 
 #[test]
@@ -368,8 +407,11 @@ fn files_that_cannot_be_played_say_why() {
         (missing.as_str(), "No such file"),
         (&path("empty", b""), "is empty"),
         (&folder.path().display().to_string(), "no regular file"),
-        (&path("text", b"hello world"), "neither Y4M nor JPEG, it begins with `hello world`"),
-        (&path("magic", b"YUV4M"), "neither Y4M nor JPEG"),
+        (
+            &path("text", b"hello world"),
+            "neither Y4M, JPEG nor H.264, it begins with `hello world`",
+        ),
+        (&path("magic", b"YUV4M"), "neither Y4M, JPEG nor H.264"),
         (&path("headless", b"YUV4MPEG2 W2\nFRAME\n"), "does not say its width and height"),
         (&path("444", &y4m("W2 H2 C444", 12, 1)), "use 4:2:0"),
         (&path("frameless", &y4m("W2 H2 Cmono", 4, 0)), "no whole picture"),

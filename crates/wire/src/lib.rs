@@ -12,6 +12,7 @@
 //! | [`head`] | the HTTP head that an app answers with | app hosts |
 //! | [`y4m`] | YUV4MPEG2 streams | files, commands |
 //! | [`jpeg`] | where a JPEG begins and ends, its size, its Huffman tables | cameras, files, commands |
+//! | [`h264`] | where an access unit begins, its key pictures, its parameter sets, completed | cameras, files, commands |
 //!
 //! # Example
 //! A server that decodes what a client sent, however it was cut into reads:
@@ -28,6 +29,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod h264;
 pub mod head;
 pub mod jpeg;
 pub mod scgi;

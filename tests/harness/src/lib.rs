@@ -23,6 +23,7 @@ mod http;
 mod output;
 mod picture;
 pub mod process;
+mod random;
 mod websocket;
 
 pub use deadline::{DEADLINE, wait_until};
@@ -30,6 +31,7 @@ pub use eyelet::Eyelet;
 pub use http::{Response, exchange};
 pub use picture::BARS;
 pub use process::Process;
+pub use random::Random;
 pub use rustix::process::Signal;
 pub use websocket::{Refused, WsClient};
 

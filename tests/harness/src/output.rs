@@ -36,6 +36,15 @@ impl Output {
         self.lock().lines.clone()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.lock().lines.len()
+    }
+
+    /// The lines from number `first` on.
+    pub(crate) fn lines_after(&self, first: usize) -> Vec<String> {
+        self.lock().lines.get(first..).unwrap_or_default().to_vec()
+    }
+
     /// Waits for something that `found` makes of a line from number `first` on.
     pub(crate) fn wait<T>(
         &self,

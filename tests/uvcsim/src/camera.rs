@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::descriptors::{
-    self, CONTROL_INTERFACE, FORMAT_MJPEG, FORMAT_YUYV, INTERVALS, ISOCHRONOUS_BYTES,
+    self, CONTROL_INTERFACE, FORMAT_H264, FORMAT_MJPEG, FORMAT_YUYV, INTERVALS, ISOCHRONOUS_BYTES,
     PROCESSING_UNIT, SIZES, STREAMING_INTERFACE,
 };
 use crate::options::{Options, Transfer};
@@ -53,7 +53,7 @@ impl Settings {
         let frame = asked.get(3).copied().unwrap_or(self.frame);
         let last = u8::try_from(SIZES.len()).expect("a handful of sizes");
         Self {
-            format: format.clamp(FORMAT_YUYV, FORMAT_MJPEG),
+            format: format.clamp(FORMAT_YUYV, FORMAT_H264),
             frame: frame.clamp(1, last),
             interval: *INTERVALS
                 .iter()
@@ -219,7 +219,11 @@ impl Camera {
     fn start(&mut self) {
         let Settings { format, interval, .. } = self.committed;
         let size = self.committed.size();
-        let name = if format == FORMAT_MJPEG { "MJPEG" } else { "YUYV" };
+        let name = match format {
+            FORMAT_MJPEG => "MJPEG",
+            FORMAT_H264 => "H.264",
+            _ => "YUYV",
+        };
         eprintln!("uvcsim: stream of {name} {}x{} starts", size.0, size.1);
         let kind = Kind { format, size, huffman: self.options.huffman };
         let interval = Duration::from_nanos(u64::from(interval) * 100);
@@ -273,7 +277,7 @@ mod tests {
         asked.resize(26, 0);
         camera.control(setup(0x21, SET_CUR, 0x100, 1, 26), &asked).unwrap();
         let answer = camera.control(setup(0xa1, GET_CUR, 0x100, 1, 26), &[]).unwrap();
-        assert_eq!((answer.len(), answer[2], answer[3]), (26, FORMAT_MJPEG, 3));
+        assert_eq!((answer.len(), answer[2], answer[3]), (26, FORMAT_H264, 3));
         assert_eq!(answer[4..8], 666_666_u32.to_le_bytes());
         assert_eq!(answer[18..22], (1280 * 720 * 2_u32).to_le_bytes());
         assert_eq!(answer[22..26], 3072_u32.to_le_bytes());

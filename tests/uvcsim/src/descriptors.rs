@@ -1,7 +1,7 @@
 //! What the camera says about itself: USB and USB Video Class descriptors.
 //!
-//! Source: USB 2.0 specification, chapter 9.6; USB Device Class Definition for Video Devices 1.0, chapter 3. All numbers are
-//! little-endian.
+//! Source: USB 2.0 specification, chapter 9.6; USB Device Class Definition for Video Devices 1.0, chapter 3, and its Frame Based
+//! Payload Specification 1.1. All numbers are little-endian.
 
 use crate::options::Transfer;
 
@@ -16,6 +16,8 @@ pub(crate) const INTERVALS: [u32; 3] = [333_333, 666_666, 1_000_000];
 pub(crate) const FORMAT_YUYV: u8 = 1;
 /// The format index of MJPEG.
 pub(crate) const FORMAT_MJPEG: u8 = 2;
+/// The format index of H.264, as a "frame based" format of class version 1.1.
+pub(crate) const FORMAT_H264: u8 = 3;
 
 /// The number of the interface with the camera's controls.
 pub(crate) const CONTROL_INTERFACE: u8 = 0;
@@ -35,6 +37,9 @@ const CS_INTERFACE: u8 = 0x24;
 const VIDEO_CLASS: u8 = 0x0e;
 /// The format's identifier: "YUY2" and the tail that all such identifiers share.
 const YUY2_GUID: [u8; 16] = *b"YUY2\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71";
+const H264_GUID: [u8; 16] = *b"H264\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71";
+/// The kind of the descriptor of a frame in a frame based format, in which two fields stand elsewhere.
+const FRAME_BASED: u8 = 0x11;
 
 /// The device descriptor: high speed, one configuration, classes given by its interfaces.
 pub(crate) fn device() -> Vec<u8> {
@@ -109,7 +114,7 @@ fn control_interface() -> Vec<u8> {
     out
 }
 
-/// The streaming interface: both formats with all their sizes and rates.
+/// The streaming interface: the formats with all their sizes and rates.
 fn streaming_interface() -> Vec<u8> {
     let count = byte(SIZES.len());
     let colours = [6, CS_INTERFACE, 0x0d, 1, 1, 4]; // sRGB, transfer BT.709, matrix BT.601
@@ -121,16 +126,21 @@ fn streaming_interface() -> Vec<u8> {
     formats.extend([11, CS_INTERFACE, 6, FORMAT_MJPEG, count, 1, 1, 0, 0, 0, 0]);
     put_frames(&mut formats, 7);
     formats.extend(colours);
+    formats.extend([28, CS_INTERFACE, 0x10, FORMAT_H264, count]);
+    formats.extend(H264_GUID);
+    formats.extend([16, 1, 0, 0, 0, 0, 1]); // bits per pixel; the default frame; frames vary in length
+    put_frames(&mut formats, FRAME_BASED);
+    formats.extend(colours);
 
-    let header = 13 + 2; // and one byte of controls for each format
-    let mut out = vec![byte(header), CS_INTERFACE, 1, 2];
+    let header = 13 + 3; // and one byte of controls for each format
+    let mut out = vec![byte(header), CS_INTERFACE, 1, 3];
     put16(&mut out, word(header + formats.len()));
-    out.extend([ENDPOINT, 0, OUTPUT_TERMINAL, 0, 0, 0, 1, 0, 0]);
+    out.extend([ENDPOINT, 0, OUTPUT_TERMINAL, 0, 0, 0, 1, 0, 0, 0]);
     out.extend(formats);
     out
 }
 
-/// The frame descriptors of one format; `kind` is 5 for uncompressed, 7 for MJPEG.
+/// The frame descriptors of one format; `kind` is 5 for uncompressed, 7 for MJPEG, or [`FRAME_BASED`].
 fn put_frames(out: &mut Vec<u8>, kind: u8) {
     for (index, &size) in (1..).zip(&SIZES) {
         let bytes = frame_bytes(size);
@@ -139,16 +149,21 @@ fn put_frames(out: &mut Vec<u8>, kind: u8) {
         put16(out, size.1);
         put32(out, bytes * 8 * 10); // bits per second at the lowest rate
         put32(out, bytes * 8 * 30); // and at the highest
-        put32(out, bytes);
+        if kind != FRAME_BASED {
+            put32(out, bytes);
+        }
         put32(out, INTERVALS[0]);
         out.push(byte(INTERVALS.len()));
+        if kind == FRAME_BASED {
+            put32(out, 0); // bytes in a row: there are none
+        }
         for interval in INTERVALS {
             put32(out, interval);
         }
     }
 }
 
-/// The most bytes one frame takes: two per pixel, in either format.
+/// The most bytes one frame takes: two per pixel, in any format.
 pub(crate) fn frame_bytes((width, height): Size) -> u32 {
     u32::from(width) * u32::from(height) * 2
 }
@@ -238,9 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn both_formats_offer_all_sizes() {
+    fn all_formats_offer_all_sizes() {
         let bytes = configuration(Transfer::Isochronous);
-        for kind in [5, 7] {
+        for kind in [5, 7, FRAME_BASED] {
             let sizes: Vec<Size> = split(&bytes)
                 .into_iter()
                 .filter(|p| p.len() == 38 && p[1] == CS_INTERFACE && p[2] == kind)

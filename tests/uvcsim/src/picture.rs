@@ -7,7 +7,7 @@
 
 use libjpeg_turbo_rs::{Subsampling, compress_raw};
 
-use crate::descriptors::{FORMAT_MJPEG, Size};
+use crate::descriptors::{FORMAT_H264, FORMAT_MJPEG, FORMAT_YUYV, Size};
 use crate::options::HuffmanTables;
 
 /// How many drawings an album has: enough that no two neighbours look alike, few enough to draw in a second.
@@ -25,7 +25,7 @@ const JPEG_QUALITY: u8 = 80;
 /// What an album shows: the format's index and the size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
-    /// [`crate::descriptors::FORMAT_YUYV`] or [`FORMAT_MJPEG`].
+    /// [`FORMAT_YUYV`], [`FORMAT_MJPEG`] or [`FORMAT_H264`].
     pub(crate) format: u8,
     /// Width and height.
     pub(crate) size: Size,
@@ -43,11 +43,12 @@ pub(crate) struct Album {
 impl Album {
     /// Draws everything; takes about a second in an emulated machine.
     pub(crate) fn draw(kind: Kind) -> Self {
-        let draw = |shift| match kind.format {
-            FORMAT_MJPEG => jpeg(kind, shift),
-            _ => yuyv(kind.size, shift),
+        let drawings = match kind.format {
+            FORMAT_MJPEG => (0..DRAWINGS).map(|shift| jpeg(kind, shift)).collect(),
+            FORMAT_H264 => h264(),
+            _ => (0..DRAWINGS).map(|shift| yuyv(kind.size, shift)).collect(),
         };
-        Self { kind, drawings: (0..DRAWINGS).map(draw).collect() }
+        Self { kind, drawings }
     }
 
     /// What it shows.
@@ -57,9 +58,9 @@ impl Album {
 
     /// Makes `frame` the frame number `sequence`.
     pub(crate) fn copy_to(&self, frame: &mut Vec<u8>, sequence: u64) {
-        let at = usize::try_from(sequence % u64::from(DRAWINGS)).expect("below DRAWINGS");
-        frame.clone_from(&self.drawings[at]);
-        if self.kind.format != FORMAT_MJPEG {
+        let at = sequence % self.drawings.len() as u64;
+        frame.clone_from(&self.drawings[usize::try_from(at).expect("a handful of drawings")]);
+        if self.kind.format == FORMAT_YUYV {
             stamp(frame, usize::from(self.kind.size.0) * 2, sequence);
         }
     }
@@ -106,6 +107,17 @@ fn jpeg(kind: Kind, shift: u8) -> Vec<u8> {
         HuffmanTables::Kept => out,
         HuffmanTables::Stripped => strip_huffman_tables(&out),
     }
+}
+
+/// The pictures of a stream by x264, whatever size was asked for: 34 x 18 pixels, the first and the fourth key pictures. Each
+/// begins with a delimiter.
+fn h264() -> Vec<Vec<u8>> {
+    const STREAM: &[u8] = include_bytes!("../../../crates/wire/testdata/x264_34x18_baseline.h264");
+    const DELIMITER: [u8; 4] = [0, 0, 1, 9];
+    let starts = STREAM.windows(4).enumerate().filter(|(_, bytes)| *bytes == DELIMITER);
+    // Each has a fourth byte before its start code.
+    let starts: Vec<usize> = starts.map(|(at, _)| at - 1).chain([STREAM.len()]).collect();
+    starts.windows(2).map(|pair| STREAM[pair[0]..pair[1]].to_vec()).collect()
 }
 
 /// The JPEG without its DHT segments.
@@ -162,7 +174,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descriptors::{FORMAT_YUYV, frame_bytes};
+    use crate::descriptors::frame_bytes;
 
     const SIZE: Size = (320, 240);
 
@@ -199,6 +211,16 @@ mod tests {
             for pair in frames.windows(2) {
                 assert_ne!(pair[0], pair[1]);
             }
+        }
+    }
+
+    #[test]
+    fn h264_has_its_sets_in_every_third_picture() {
+        for sequence in 0..12 {
+            let frame = frame(FORMAT_H264, HuffmanTables::Kept, sequence);
+            assert!(frame.starts_with(&[0, 0, 0, 1, 9]), "{sequence}");
+            let has_sets = frame.windows(4).any(|bytes| bytes == [0, 0, 1, 0x67]);
+            assert_eq!(has_sets, sequence % 3 == 0, "{sequence}");
         }
     }
 

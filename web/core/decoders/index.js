@@ -4,28 +4,35 @@
  * To add one: write a file that exports a `create` of type `CreateDecoder`, and name it in the table below.
  */
 import * as grey from './grey.js';
+import * as h264 from './h264.js';
 import * as jpeg from './jpeg.js';
 import * as nv12 from './nv12.js';
 import * as rgb24 from './rgb24.js';
+import * as rgba from './rgba.js';
 import * as uyvy from './uyvy.js';
 import * as yuyv from './yuyv.js';
 
 /** @typedef {import('../protocol.js').Format} Format */
+/** @typedef {import('../channel.js').Frame} Frame */
 
 /**
- * @typedef {object} Pixels top row first, four bytes a pixel: R, G, B, 255; valid until the decoder is called again
- * @property {Uint8ClampedArray<ArrayBuffer>} rgba
- * @property {number} width
- * @property {number} height
+ * @typedef {object} Output where a decoder's pictures go; each frame that it was given ends in exactly one call of the
+ *   first four
+ * @property {(frame: Frame, pixels: ImageData) => void} pixels valid until the decoder is called again
+ * @property {(frame: Frame, image: ImageBitmap | VideoFrame, width: number, height: number) => void} image valid within
+ *   the call; never an older one after a newer one
+ * @property {(frame: Frame, why: string) => void} corrupt it is no picture
+ * @property {(frame: Frame) => void} skipped it is too late, or refers to one that did not come
+ * @property {() => void} wantKey nothing can be decoded before the next key frame
  */
 
 /**
  * @typedef {object} Decoder
- * @property {(payload: Uint8Array<ArrayBuffer>) => Pixels | Promise<ImageBitmap>} decode throws, or rejects, when the
- *   payload is not a whole picture; whoever gets a bitmap closes it. Promises may settle out of order.
+ * @property {(frame: Frame) => void} decode
+ * @property {() => void} close what it still has is skipped
  */
 
-/** @typedef {(format: Format) => Decoder} CreateDecoder */
+/** @typedef {(format: Format, output: Output) => Decoder} CreateDecoder */
 
 /** @type {Map<string, CreateDecoder>} */
 const DECODERS = new Map([
@@ -34,16 +41,24 @@ const DECODERS = new Map([
   ['nv12', nv12.create],
   ['grey', grey.create],
   ['rgb24', rgb24.create],
+  ['rgba', rgba.create],
   ['jpeg', jpeg.create],
+  ['h264', h264.create],
 ]);
 
-/** The names of the formats that can be decoded here. */
-export const FORMATS = Object.freeze([...DECODERS.keys()]);
+/**
+ * The formats that this browser can decode: the raw ones, then those that travel lighter.
+ *
+ * @returns {Promise<string[]>}
+ */
+export async function decodable() {
+  const hasH264 = await h264.isSupported();
+  return [...DECODERS.keys()].filter((name) => name !== 'h264' || hasH264);
+}
 
 /**
  * Makes the decoder of a format.
  *
- * @param {Format} format
- * @returns {Decoder | null} null if there is none
+ * @type {(format: Format, output: Output) => Decoder | null} null if there is none
  */
-export const createDecoder = (format) => DECODERS.get(format.format)?.(format) ?? null;
+export const createDecoder = (format, output) => DECODERS.get(format.format)?.(format, output) ?? null;

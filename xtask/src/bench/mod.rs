@@ -10,6 +10,7 @@ mod instructions;
 mod kind;
 mod lab;
 mod once;
+mod page;
 mod peers;
 mod plot;
 mod report;
@@ -19,7 +20,6 @@ mod server;
 mod tree;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::command::text;
+use crate::provenance;
 use crate::workspace_root;
 use kind::Kind;
 use lab::Lab;
@@ -40,7 +40,9 @@ const USAGE: &str = "\
 usage: cargo xtask bench [--rounds 5] [--seconds 5] [--out FOLDER] [--no-peers] [--yes] [--all | apps | NAME...]
        cargo xtask bench --list
        cargo xtask bench instructions
+       cargo xtask bench page
   --all       every scenario, not only those marked in the list: some hours
+  page        the player beside the page of the article, in Chromium; needs what the browser's tests need
   apps        every scenario in which frames come through an app
   --no-peers  only Eyelet and the bare loops
   --yes       fetch peers without asking
@@ -71,6 +73,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
         }
+        ["page"] => page::run(&build()?),
         ["instructions"] => instructions::run(&build()?).map(|()| ExitCode::SUCCESS),
         _ => compare(&Wish::read(arguments)?),
     }
@@ -245,34 +248,10 @@ fn build() -> Result<Programs> {
 
 /// What a reader must know to understand the figures.
 fn head(lab: &Lab, programs: &Programs, wish: &Wish) -> Vec<String> {
-    let said = |program: &str, words: &[&str]| {
-        text(Command::new(program).args(words).current_dir(workspace_root()))
-            .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
-    };
-    let after = |file: &str, key: &str| {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.split_once([':', '=']));
-        line.map_or_else(String::new, |(_, value)| value.trim().trim_matches('"').to_owned())
-    };
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let processor = after("/proc/cpuinfo", "model name");
-    let system = after("/etc/os-release", "PRETTY_NAME");
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or("?").to_owned();
-    let mut head = vec![
-        format!(
-            "{}, {cores} processors ({processor}), load {load} before",
-            said("date", &["-u", "+%F"])
-        ),
-        format!("Linux {}, {system}", said("uname", &["-r"])),
-        lab.about().to_owned(),
-        format!("{} rounds of {} s in turn, 30 frames a second", wish.rounds, wish.seconds),
-        format!(
-            "eyelet {}, {}",
-            said("git", &["describe", "--always", "--dirty"]),
-            said("rustc", &["--version"])
-        ),
-    ];
+    let [when, system] = provenance::machine();
+    let rounds =
+        format!("{} rounds of {} s in turn, 30 frames a second", wish.rounds, wish.seconds);
+    let mut head = vec![when, system, lab.about().to_owned(), rounds, provenance::version()];
     head.extend(programs.peers.versions());
     head
 }

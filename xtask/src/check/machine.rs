@@ -67,6 +67,16 @@ const NEEDS: &[Need] = &[
         package: "chromium",
         why: "runs the page in its tests",
     },
+    Need {
+        what: What::Programs(&["firefox", "firefox-esr"]),
+        package: "firefox-esr",
+        why: "runs the page as well",
+    },
+    Need {
+        what: What::Programs(&["c++", "g++", "clang++"]),
+        package: "g++",
+        why: "builds the encoder for H.264, an optional part",
+    },
     Need { what: What::Programs(&["node"]), package: "nodejs", why: "runs the browser's tests" },
     Need { what: What::Programs(&["npm"]), package: "npm", why: "fetches what they use" },
     Need { what: What::Programs(&["perl"]), package: "perl", why: "runs the Perl apps" },

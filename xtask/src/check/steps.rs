@@ -44,6 +44,9 @@ pub(super) struct Step {
     minutes: u64,
 }
 
+/// Parts that are not built unless asked for, as they need more than Rust and a C compiler; tests are about them too.
+const OPTIONAL: &str = "eyelet/h264";
+
 /// All steps, in their order: the quick ones first.
 pub(super) const STEPS: &[Step] = &[
     Step {
@@ -70,6 +73,8 @@ pub(super) const STEPS: &[Step] = &[
             "clippy",
             "--workspace",
             "--all-targets",
+            "--features",
+            OPTIONAL,
             "--",
             "-D",
             "warnings",
@@ -81,9 +86,25 @@ pub(super) const STEPS: &[Step] = &[
         name: "unit",
         about: "tests inside the Rust files",
         when: When::Always,
-        program: Program::Cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]),
+        program: Program::Cargo(&[
+            "test",
+            "--workspace",
+            "--features",
+            OPTIONAL,
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+        ]),
         summary: Summary::Cargo,
         minutes: 20,
+    },
+    Step {
+        name: "plain",
+        about: "the same of the program without its optional parts",
+        when: When::Full,
+        program: Program::Cargo(&["test", "--package", "eyelet", "--no-fail-fast", "--lib"]),
+        summary: Summary::Cargo,
+        minutes: 15,
     },
     Step {
         name: "doc",
@@ -111,6 +132,8 @@ pub(super) const STEPS: &[Step] = &[
             "--workspace",
             "--exclude",
             "eyelet-clients",
+            "--features",
+            OPTIONAL,
             "--no-fail-fast",
             "--test",
             "*",
@@ -120,7 +143,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "build",
-        about: "the released executable, and the example of an app in Rust",
+        about: "the released executable with its optional parts, and the example of an app in Rust",
         when: When::Full,
         program: Program::Cargo(&[
             "build",
@@ -129,10 +152,28 @@ pub(super) const STEPS: &[Step] = &[
             "eyelet",
             "--package",
             "eyelet-app",
+            "--features",
+            OPTIONAL,
             "--bins",
             "--examples",
         ]),
         summary: Summary::ExitStatus,
+        minutes: 20,
+    },
+    Step {
+        name: "supply",
+        about: "others' crates: licences, sources, duplicates, number; the executable's size",
+        when: When::Full,
+        program: Program::Xtask("supply"),
+        summary: Summary::Ours,
+        minutes: 5,
+    },
+    Step {
+        name: "fuzz",
+        about: "the fuzz targets, four seconds each",
+        when: When::Full,
+        program: Program::Xtask("fuzz"),
+        summary: Summary::Ours,
         minutes: 20,
     },
     Step {
@@ -198,7 +239,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "page",
-        about: "the page in Chromium against a server in the test's hands",
+        about: "the page in Chromium and Firefox against a server in the test's hands",
         when: When::Full,
         program: Program::Npm(&["run", "page"]),
         summary: Summary::Node,

@@ -5,6 +5,7 @@
 //! where it is; the others are unpacked beside the program and found by `LD_LIBRARY_PATH`.
 
 mod closure;
+mod release;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{output, text};
 use closure::{Index, Installed};
+pub(crate) use release::unpack_from;
 
 /// A package in the version that would be fetched now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +81,18 @@ pub(crate) fn unpack(packages: &[Package], folder: &Path) -> Result<()> {
         update_lists(&problem)?;
         download(packages, &archives)?;
     }
-    for entry in fs::read_dir(&archives)? {
+    unpack_archives(&archives, folder)?;
+    remove_folder(&archives)
+}
+
+/// Unpacks and removes all archives of a folder.
+fn unpack_archives(archives: &Path, folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(archives)? {
         let archive = entry?.path();
         output(Command::new("dpkg").arg("-x").arg(&archive).arg(folder))?;
         fs::remove_file(&archive)?; // at once: the biggest is 70 MB, unpacked 400
     }
-    remove_folder(&archives)
+    Ok(())
 }
 
 /// Removes a folder that may not be there.

@@ -1,7 +1,7 @@
 //! Rules about documents that have a form.
 
-use super::Verdict;
 use super::tree::{File, Tree};
+use super::{Problem, Verdict};
 
 /// Lines of a decision in which its status stands.
 const HEAD_LINES: usize = 5;
@@ -31,6 +31,52 @@ pub(super) fn decisions(tree: &Tree) -> Verdict {
         }
     }
     Ok(problems)
+}
+
+/// Pages whose promises are held by tests: each row of their tables names some in its last column.
+const PROMISES: [&str; 2] = ["docs/guide/security.md", "docs/guide/reliability.md"];
+
+/// Each row of [`PROMISES`] names tests, or scenarios of the virtual machine (`eyelet/replug`), and these are there.
+pub(super) fn promises(tree: &Tree) -> Verdict {
+    let is_rust = |file: &File| file.extension() == "rs";
+    let code = tree.matching("Rust files", is_rust)?;
+    let mut problems = Vec::new();
+    for page in PROMISES {
+        let pages = tree.matching(page, |file| file.path == page)?;
+        for file in pages {
+            problems.extend(untested(file, &code));
+        }
+    }
+    Ok(problems)
+}
+
+/// The rows that name no test, and the names that no test has.
+fn untested(file: &File, code: &[&File]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut is_head = true;
+    for (line, text) in file.lines() {
+        let is_row = text.starts_with("| ") && !is_head;
+        // A table's first row says what its columns are; what divides it from the others begins otherwise.
+        is_head = !text.starts_with('|');
+        if !is_row {
+            continue;
+        }
+        let Some(tests) = text.trim_end_matches([' ', '|']).rsplit("| ").next() else { continue };
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            problems.push(file.problem(line, "name the test that shows it"));
+        }
+        for name in names {
+            let wanted = match name.contains('/') {
+                true => format!("\"{name}\""),
+                false => format!("fn {name}("),
+            };
+            if !code.iter().any(|file| file.text.contains(&wanted)) {
+                problems.push(file.problem(line, format!("there is no test `{name}`")));
+            }
+        }
+    }
+    problems
 }
 
 fn is_status(line: &str) -> bool {
@@ -83,6 +129,19 @@ mod tests {
             ["docs/design/001-two.md", "docs/design/three.md", "docs/design/004-four.md"]
         );
         assert!(decisions(&Tree::default()).is_err());
+    }
+
+    #[test]
+    fn a_promise_without_a_test_that_is_there_is_found() {
+        let page = "| tries | gets | test |\n|---|---|---|\n| a | b | `is_there`, `is_gone` |\n| a | b | none |\n";
+        let other = "| what | test |\n|---|---|\n| a | `eyelet/there` |\n| b | `eyelet/gone` |\n";
+        let code = "fn is_there() {}\n\"eyelet/there\",\n";
+        let files = [(PROMISES[0], page), (PROMISES[1], other), ("tests/it/x.rs", code)];
+        let problems = promises(&Tree::sample(&files)).unwrap();
+        let places: Vec<(&str, usize)> =
+            problems.iter().map(|problem| (problem.path.as_str(), problem.line)).collect();
+        assert_eq!(places, [(PROMISES[0], 3), (PROMISES[0], 4), (PROMISES[1], 4)]);
+        assert!(promises(&Tree::sample(&files[1..])).is_err());
     }
 
     #[test]

@@ -45,6 +45,7 @@ const RULES: &[Rule] = &[
     Rule { name: "links lead somewhere", check: links::relative },
     Rule { name: "the frame's way can be followed", check: links::frames_way },
     Rule { name: "decisions have status and date", check: documents::decisions },
+    Rule { name: "what is promised is tested", check: documents::promises },
     Rule { name: "the changelog goes on", check: documents::changelog },
 ];
 

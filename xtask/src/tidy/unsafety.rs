@@ -5,15 +5,16 @@ use super::tree::{File, Tree};
 
 /// Modules that may opt in; a folder where the name ends in `/`. A new one is a decision of its own.
 const KNOWN: &[&str] = &[
-    "apps/rust/src/inherit.rs",   // a descriptor by its number
-    "crates/area/src/mapping.rs", // mmap of sealed frames
+    "apps/rust/src/inherit.rs",           // a descriptor by its number
+    "crates/area/src/mapping.rs",         // mmap of sealed frames
+    "crates/area/src/owner/inherited.rs", // a descriptor by its number
     "crates/eyelet/src/capture/sources/command.rs", // one call between fork and exec
-    "crates/eyelet/src/inherit.rs", // descriptors by their numbers
+    "crates/eyelet/src/inherit.rs",       // descriptors by their numbers
     "crates/eyelet/src/serve/outstanding.rs", // SIOCOUTQ
     "crates/eyelet/src/serve/readiness.rs", // tokio's promise about a descriptor
     "crates/eyelet/src/serve/trimming.rs", // malloc_trim
-    "crates/v4l2/src/ioctl/",     // the calls
-    "crates/v4l2/src/mapping.rs", // mmap of the driver's buffers
+    "crates/v4l2/src/ioctl/",             // the calls
+    "crates/v4l2/src/mapping.rs",         // mmap of the driver's buffers
 ];
 
 pub(super) fn known_modules(tree: &Tree) -> Verdict {

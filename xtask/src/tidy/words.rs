@@ -13,7 +13,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("FourCC", "FourCc"),
 ];
 /// Words of other people's interfaces, which must be written as they are.
-const FOREIGN: &[&str] = &["daemon=True"];
+const FOREIGN: &[&str] = &["daemon=True", "avahi-daemon"];
 /// Files that name the words in order to refuse them.
 const EXEMPT: &[&str] = &["docs/glossary.md", "xtask/src/tidy/words.rs"];
 const READ: &[&str] = &["rs", "md", "js", "mjs", "pl", "pm", "py", "sh"];

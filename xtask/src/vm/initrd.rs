@@ -1,4 +1,5 @@
-//! The guest's root file system: busybox, modules, `v4l2-ctl`, our own executables and the scripts of `tests/vm/guest`.
+//! The guest's root file system: busybox, modules, `v4l2-ctl`, our own executables, the examples in shell and the scripts of
+//! `tests/vm/guest`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,6 +11,8 @@ use super::cpio::Archive;
 use super::kernel::Kernel;
 use super::tools::Tools;
 
+/// Apps that scenarios run, as others get them.
+const EXAMPLES: &str = "examples/sh";
 /// Empty folders: where the start script mounts things.
 const FOLDERS: &[&str] = &["proc", "sys", "dev", "tmp", "run", "etc", "root"];
 /// Where the guest's loader looks for libraries.
@@ -37,6 +40,7 @@ pub(crate) fn build(
     for name in names {
         add(&mut archive, &format!("usr/bin/{name}"), &executables.join(name))?;
     }
+    add_tree(&mut archive, EXAMPLES, &crate::workspace_root().join(EXAMPLES))?;
     add_viewer(&mut archive, tools)?;
     let modules = kernel.modules();
     add_tree(&mut archive, &format!("lib/modules/{}", kernel.release), &modules)?;

@@ -14,8 +14,16 @@ use crate::command::output;
 use crate::packages;
 
 /// The modules that a guest can load; what they need comes along.
-const MODULES: &[&str] =
-    &["virtio_pci", "virtio_net", "vivid", "vhci_hcd", "uvcvideo", "sch_netem"];
+const MODULES: &[&str] = &[
+    "virtio_pci",
+    "virtio_net",
+    "vivid",
+    "vhci_hcd",
+    "uvcvideo",
+    "sch_netem",
+    "uhid",
+    "hid_cp2112",
+];
 
 /// The kernel as the guest needs it.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 //!
 //! A guest with Debian's newest kernel runs under qemu without KVM, so this works wherever Debian's packages can be had:
 //! in containers and CI, without a camera, without root, without a kernel module on the host. The guest has `vivid` (the
-//! kernel's test camera) and `uvcvideo` with the simulated USB cameras of `tests/uvcsim`.
+//! kernel's test camera), `uvcvideo` with the simulated USB cameras of `tests/uvcsim`, and `hid-cp2112` with the GPIO chip of
+//! `tests/cp2112sim`.
 //!
 //! The guest boots once; its state is saved, and each scenario starts from that state in a second. What is fetched is kept in
 //! the target folder under `vm/`, by package version.

@@ -8,8 +8,9 @@ mod request;
 use std::time::Duration;
 
 pub use request::{
-    ANSWER_HEAD_LEN, Answer, Bits, MAX_ANSWER_LEN, MAX_ANSWER_PAYLOAD_LEN, MAX_REQUEST_LEN,
-    MAX_REQUEST_PAYLOAD_LEN, Op, Outcome, REQUEST_HEAD_LEN, Request, encode_answer, encode_request,
+    ANSWER_HEAD_LEN, Answer, Bits, MAX_ANSWER_LEN, MAX_ANSWER_PAYLOAD_LEN, MAX_REASON_LEN,
+    MAX_REQUEST_LEN, MAX_REQUEST_PAYLOAD_LEN, Op, Outcome, REQUEST_HEAD_LEN, Request,
+    encode_answer, encode_request,
 };
 
 use crate::frame::{FrameFlags, FrameInfo};
@@ -51,7 +52,8 @@ pub mod offset {
     pub const STATE_WHY: usize = 16;
 
     pub const CREDIT_FRAMES: usize = 8;
-    pub const CREDIT_RESERVED: usize = 12;
+    pub const CREDIT_FLAGS: usize = 12;
+    pub const CREDIT_RESERVED: usize = 14;
 
     pub const REQUEST_TAG: usize = 8;
     pub const REQUEST_OP: usize = 12;
@@ -82,6 +84,7 @@ const CREDIT_KIND: u16 = 3;
 const REQUEST_KIND: u16 = 4;
 const ANSWER_KIND: u16 = 5;
 const FLAG_KEY: u16 = 1;
+const FLAG_WANTS_KEY: u16 = 1;
 const STATE_LIVE: u32 = 1;
 const STATE_NO_SIGNAL: u32 = 2;
 
@@ -136,8 +139,13 @@ pub enum OwnerMessage {
 /// A message from a subscriber to an owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubscriberMessage {
-    /// It takes so many frames more; never 0.
-    Credit(u32),
+    /// It takes frames.
+    Credit {
+        /// So many more; never 0.
+        frames: u32,
+        /// It cannot use others before the next key frame.
+        wants_key: bool,
+    },
     /// It wants application data read or changed.
     Request(Request),
 }
@@ -206,9 +214,11 @@ pub fn encode_state(state: &State) -> [u8; STATE_MESSAGE_LEN] {
 
 /// Writes a credit message.
 #[must_use]
-pub fn encode_credit(frames: u32) -> [u8; CREDIT_MESSAGE_LEN] {
+pub fn encode_credit(frames: u32, wants_key: bool) -> [u8; CREDIT_MESSAGE_LEN] {
     let mut bytes = begin(CREDIT_KIND);
     put(&mut bytes, offset::CREDIT_FRAMES, frames.to_le_bytes());
+    let flags = if wants_key { FLAG_WANTS_KEY } else { 0 };
+    put(&mut bytes, offset::CREDIT_FLAGS, flags.to_le_bytes());
     bytes
 }
 
@@ -244,17 +254,18 @@ fn check_len(bytes: &[u8], expected: usize) -> Result<()> {
 /// [`ErrorKind::InvalidMessage`], [`ErrorKind::WrongVersion`].
 pub fn decode_subscriber(bytes: &[u8]) -> Result<SubscriberMessage> {
     match kind(bytes)? {
-        CREDIT_KIND => decode_credit(bytes).map(SubscriberMessage::Credit),
+        CREDIT_KIND => decode_credit(bytes),
         REQUEST_KIND => request::decode_request(bytes).map(SubscriberMessage::Request),
         other => Err(invalid(format!("a subscriber sent a message of kind {other}"))),
     }
 }
 
-fn decode_credit(bytes: &[u8]) -> Result<u32> {
+fn decode_credit(bytes: &[u8]) -> Result<SubscriberMessage> {
     check_len(bytes, CREDIT_MESSAGE_LEN)?;
+    let flags = u16::from_le_bytes(get(bytes, offset::CREDIT_FLAGS));
     match get_u32(bytes, offset::CREDIT_FRAMES) {
         0 => Err(invalid("credit for no frame")),
-        frames => Ok(frames),
+        frames => Ok(SubscriberMessage::Credit { frames, wants_key: flags & FLAG_WANTS_KEY != 0 }),
     }
 }
 

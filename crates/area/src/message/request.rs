@@ -14,6 +14,8 @@ pub const ANSWER_HEAD_LEN: usize = 32;
 pub const MAX_REQUEST_PAYLOAD_LEN: usize = 65_536;
 /// The longest payload of an answer, in bytes. What is larger is read from the frame.
 pub const MAX_ANSWER_PAYLOAD_LEN: usize = 65_536;
+/// The longest reason of a refusal, in bytes; a longer one is cut at a character.
+pub const MAX_REASON_LEN: usize = 240;
 /// No request is longer.
 pub const MAX_REQUEST_LEN: usize = REQUEST_HEAD_LEN + MAX_REQUEST_PAYLOAD_LEN;
 /// No answer is longer.
@@ -100,7 +102,7 @@ pub enum Outcome {
     Done = 0,
     /// Not every byte that was asked for lies inside the area; nothing is changed.
     OutOfRange = 1,
-    /// This owner takes no such request.
+    /// This owner takes no such request; it may say why.
     Refused = 2,
     /// More is to be read than an answer carries; map the frame.
     TooLong = 3,
@@ -126,7 +128,7 @@ pub struct Answer {
     pub sequence: u64,
     /// Of add: the number afterwards, its sign extended; of an outcome out of range: the area's length; else 0.
     pub value: i64,
-    /// Of read: the bytes; else none.
+    /// Of read: the bytes; of a refusal: its reason in UTF-8, or nothing; else none.
     pub payload: Vec<u8>,
 }
 
@@ -135,6 +137,23 @@ impl Answer {
     #[must_use]
     pub fn new(tag: u32, outcome: Outcome) -> Self {
         Self { tag, outcome, sequence: 0, value: 0, payload: Vec::new() }
+    }
+
+    /// A refusal that says why, in one line for a person; at most [`MAX_REASON_LEN`] bytes arrive.
+    #[must_use]
+    pub fn refused(tag: u32, why: &str) -> Self {
+        let cut = why.floor_char_boundary(MAX_REASON_LEN);
+        let payload = why.as_bytes()[..cut].to_vec();
+        Self { payload, ..Self::new(tag, Outcome::Refused) }
+    }
+
+    /// Gives the reason of a refusal; empty where its owner gave none.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self.outcome {
+            Outcome::Refused => std::str::from_utf8(&self.payload).unwrap_or_default(),
+            Outcome::Done | Outcome::OutOfRange | Outcome::TooLong => "",
+        }
     }
 }
 
@@ -211,8 +230,13 @@ pub(super) fn decode_answer(bytes: &[u8]) -> Result<Answer> {
     let code = u16::from_le_bytes(get(bytes, offset::ANSWER_OUTCOME));
     let outcome =
         Outcome::from_code(code).ok_or_else(|| invalid(format!("an answer of outcome {code}")))?;
-    if outcome != Outcome::Done && !payload.is_empty() {
-        return Err(invalid(format!("an answer of outcome {code} with a payload")));
+    let may_have_payload = match outcome {
+        Outcome::Done => true,
+        Outcome::Refused => payload.len() <= MAX_REASON_LEN && std::str::from_utf8(payload).is_ok(),
+        Outcome::OutOfRange | Outcome::TooLong => payload.is_empty(),
+    };
+    if !may_have_payload {
+        return Err(invalid(format!("an answer of outcome {code} with such a payload")));
     }
     Ok(Answer {
         tag: get_u32(bytes, offset::ANSWER_TAG),

@@ -93,7 +93,11 @@ fn the_page_has_the_offsets_of_the_code() {
     check_layout(
         "Credit message",
         CREDIT_MESSAGE_LEN,
-        &[("frames", o::CREDIT_FRAMES), ("reserved", o::CREDIT_RESERVED)],
+        &[
+            ("frames", o::CREDIT_FRAMES),
+            ("flags", o::CREDIT_FLAGS),
+            ("reserved", o::CREDIT_RESERVED),
+        ],
     );
     check_layout(
         "Request message",
@@ -288,17 +292,19 @@ fn a_long_reason_is_cut_at_a_character() {
 #[test]
 fn credit_is_read_as_it_was_written() {
     for frames in [1, 2, u32::MAX] {
-        let read = decode_subscriber(&encode_credit(frames)).unwrap();
-        assert_eq!(read, SubscriberMessage::Credit(frames));
+        for wants_key in [false, true] {
+            let read = decode_subscriber(&encode_credit(frames, wants_key)).unwrap();
+            assert_eq!(read, SubscriberMessage::Credit { frames, wants_key });
+        }
     }
-    assert_eq!(refusal(decode_subscriber(&encode_credit(0))), ErrorKind::InvalidMessage);
+    assert_eq!(refusal(decode_subscriber(&encode_credit(0, false))), ErrorKind::InvalidMessage);
 }
 
 #[test]
 fn nonsense_and_other_versions_are_refused_both_ways() {
     let mut newer_frame = encode_frame(&info(), 0);
     newer_frame[offset::VERSION] = 2;
-    let mut newer_credit = encode_credit(1);
+    let mut newer_credit = encode_credit(1, false);
     newer_credit[offset::VERSION + 1] = 1;
     assert_eq!(refusal(decode_owner(&newer_frame)), ErrorKind::WrongVersion);
     assert_eq!(refusal(decode_subscriber(&newer_credit)), ErrorKind::WrongVersion);
@@ -328,7 +334,7 @@ fn a_kind_from_the_wrong_side_is_refused() {
 fn every_other_length_is_refused() {
     let frame = encode_frame(&info(), 0);
     let state = encode_state(&State::Live);
-    let credit = encode_credit(1);
+    let credit = encode_credit(1, false);
     for len in 0..=MAX_MESSAGE_LEN + 1 {
         let of = |message: &[u8]| {
             let mut bytes = message.to_vec();
@@ -367,9 +373,12 @@ fn unknown_flags_and_reserved_bytes_are_not_looked_at() {
     let reserved = frame_with(offset::FRAME_RESERVED, &[0xff; 20]);
     assert_eq!(decode_owner(&flags).unwrap(), expected);
     assert_eq!(decode_owner(&reserved).unwrap(), expected);
-    let mut credit = encode_credit(2);
+    let mut credit = encode_credit(2, false);
     credit[offset::CREDIT_RESERVED..].fill(0xff);
-    assert_eq!(decode_subscriber(&credit).unwrap(), SubscriberMessage::Credit(2));
+    let plain = SubscriberMessage::Credit { frames: 2, wants_key: false };
+    assert_eq!(decode_subscriber(&credit).unwrap(), plain);
+    credit[offset::CREDIT_FLAGS..offset::CREDIT_RESERVED].copy_from_slice(&[0xfe, 0xff]);
+    assert_eq!(decode_subscriber(&credit).unwrap(), plain);
 }
 
 #[test]
@@ -474,7 +483,11 @@ fn requests_and_answers_are_read_as_they_were_written() {
     }
     for outcome in [Outcome::Done, Outcome::OutOfRange, Outcome::Refused, Outcome::TooLong] {
         for len in [0, 1, MAX_ANSWER_PAYLOAD_LEN] {
-            let len = if outcome == Outcome::Done { len } else { 0 };
+            let len = match outcome {
+                Outcome::Done => len,
+                Outcome::Refused => len.min(MAX_REASON_LEN),
+                Outcome::OutOfRange | Outcome::TooLong => 0,
+            };
             let answer = Answer {
                 sequence: u64::MAX,
                 value: i64::MIN,
@@ -486,6 +499,20 @@ fn requests_and_answers_are_read_as_they_were_written() {
             assert_eq!(decode_owner(&bytes).unwrap(), OwnerMessage::Answer(answer));
         }
     }
+}
+
+#[test]
+fn a_refusal_may_say_why() {
+    let answer = Answer::refused(7, "the line `button` is an input");
+    assert_eq!((answer.outcome, answer.why()), (Outcome::Refused, "the line `button` is an input"));
+    assert_eq!(decode_owner(&encode_answer(&answer)).unwrap(), OwnerMessage::Answer(answer));
+    assert_eq!(Answer::refused(7, ""), Answer::new(7, Outcome::Refused));
+    let long = Answer::refused(7, &"ä".repeat(MAX_REASON_LEN));
+    assert_eq!(long.why(), "ä".repeat(MAX_REASON_LEN / 2));
+    assert!(decode_owner(&encode_answer(&long)).is_ok());
+    let cut = Answer::refused(7, &format!("x{}", "ä".repeat(MAX_REASON_LEN)));
+    assert_eq!(cut.why().len(), MAX_REASON_LEN - 1, "no half of a character");
+    assert_eq!(Answer { payload: b"x".to_vec(), ..Answer::new(7, Outcome::Done) }.why(), "");
 }
 
 #[test]
@@ -535,8 +562,11 @@ fn an_answer_that_cannot_be_is_refused() {
     }
     answer.payload = vec![0; MAX_ANSWER_PAYLOAD_LEN + 1];
     assert_eq!(refusal(decode_owner(&encode_answer(&answer))), ErrorKind::InvalidMessage);
-    answer.payload = vec![0];
-    for outcome in 1..=4 {
+    for (outcome, payload) in [(1, vec![0]), (2, vec![0xff]), (3, vec![0]), (4, vec![0])]
+        .into_iter()
+        .chain([(2, vec![0; MAX_REASON_LEN + 1])])
+    {
+        answer.payload = payload;
         let mut bytes = encode_answer(&answer);
         bytes[offset::ANSWER_OUTCOME] = outcome;
         assert_eq!(refusal(decode_owner(&bytes)), ErrorKind::InvalidMessage, "{outcome}");

@@ -1,6 +1,7 @@
 //! Publishing to an area.
 
 mod asked;
+mod inherited;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -143,9 +144,11 @@ impl Owner {
         frame.info_mut().sequence = self.sequence;
         self.hear_deferred();
         frame.info_mut().published_at = MonotonicNs::now();
+        let is_key = frame.info().flags.is_key;
         self.newest = Some(frame);
         for subscription in self.subscribers.values_mut() {
             subscription.credit.publish();
+            subscription.wants_key &= !is_key;
         }
         self.flush_all();
         self.listen_again();
@@ -190,6 +193,12 @@ impl Owner {
     #[must_use]
     pub fn demand(&self) -> usize {
         self.subscribers.values().filter(|s| s.credit.has_credit()).count()
+    }
+
+    /// Tells whether a subscriber has said that it wants a key frame, and none was published since.
+    #[must_use]
+    pub fn is_key_wanted(&self) -> bool {
+        self.subscribers.values().any(|subscription| subscription.wants_key)
     }
 
     /// Tells whether anybody follows the area: has asked for a frame, and not left since.
@@ -462,6 +471,36 @@ mod tests {
         assert!(owner.owes_turn());
         assert_eq!((owner.turn().unwrap().refused.len(), owner.subscribers()), (1, 0));
         assert!(!owner.owes_turn());
+    }
+
+    #[test]
+    fn a_wish_for_a_key_frame_lasts_until_one_is_published_or_its_sender_leaves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("area");
+        let mut owner = Owner::new(socket::listen(&path, 0o600).unwrap(), 0).unwrap();
+        let frame = |is_key| {
+            let mut builder = crate::FrameBuilder::new().unwrap();
+            builder.write(b"x").unwrap();
+            let frame = builder.seal(crate::Format::default(), MonotonicNs(1)).unwrap();
+            frame.with_flags(crate::FrameFlags { is_key })
+        };
+        let mut first = crate::Subscriber::connect(&path).unwrap();
+        first.grant(1).unwrap();
+        owner.turn().unwrap();
+        assert!(!owner.is_key_wanted());
+        first.grant_wanting_key(1).unwrap();
+        owner.turn().unwrap();
+        owner.publish(frame(false));
+        assert!(owner.is_key_wanted());
+        owner.publish(frame(true));
+        assert!(!owner.is_key_wanted());
+        let mut second = crate::Subscriber::connect(&path).unwrap();
+        second.grant_wanting_key(1).unwrap();
+        owner.turn().unwrap();
+        assert!(owner.is_key_wanted());
+        drop(second);
+        owner.turn().unwrap();
+        assert!(!owner.is_key_wanted());
     }
 
     #[test]

@@ -18,9 +18,10 @@ use super::messages::Messages;
 use super::outcome::{Outcome, Reply, deadline, gone, interrupted, until};
 use super::session::Session;
 use crate::config::Origin;
+use crate::serve::counters::count;
 use crate::serve::streams;
 use crate::serve::viewer::{Following, Pace, WantedFrames};
-use crate::serve::{Feed, count};
+use crate::serve::{Feed, Newest};
 
 impl Session<'_> {
     /// Waits for a frame that is newer than the last one that was waited for, sent or read.
@@ -67,9 +68,12 @@ impl Session<'_> {
                 let newest = followed.watching.newest_seen();
                 if let Some(frame) = followed.pace.due(&newest, now) {
                     let sequence = frame.info().sequence;
-                    let dropped = followed.pace.begin(&newest, now);
+                    let dropped = followed.pace.begin(frame, &newest, now);
                     count(&self.server.counters.frames_dropped, dropped);
                     return Ok((Some(area), sequence));
+                }
+                if followed.pace.lacks_key(&newest) {
+                    followed.watching.feed().want_key();
                 }
             }
             let Some(client) = &mut self.client else { return Err(gone()) };
@@ -113,7 +117,7 @@ impl Session<'_> {
     /// Makes the client a viewer of an area until it leaves or the app says stop.
     pub(super) async fn follow(&mut self, area: &Area, opcode: Opcode) -> Outcome {
         self.messages()?;
-        let feed = Rc::clone(self.find(area)?);
+        let feed = self.find(area)?;
         let (link, inbox) = match self.client.take() {
             Some(Client::WebSocket(messages)) => messages.into_parts(),
             _ => return Err(gone()),
@@ -138,7 +142,7 @@ impl Session<'_> {
 
     /// Reads from the newest frame; from an application area what all changes before have made of it.
     pub(super) async fn read(&mut self, area: &Area, pos: u64, len: Option<u64>) -> Outcome {
-        if matches!(self.find(area)?.place.origin, Origin::App { .. }) {
+        if matches!(self.find(area)?.place().origin, Origin::App { .. }) {
             let ask = Op::Read { pos, len: len.unwrap_or(0) };
             let answer = self.ask(area, ask).await?;
             return Ok(Reply::payload("", answer.payload));
@@ -168,10 +172,17 @@ impl Session<'_> {
     /// Asks the area's owner.
     async fn ask(&mut self, area: &Area, op: Op) -> Result<Answer, (Kind, String)> {
         let feed = self.find(area)?;
-        let name = &feed.place.name;
-        let refused = || (Kind::Refused, format!("area {name} takes no such request"));
-        if !feed.place.origin.may_take_requests() {
-            return Err(refused());
+        let place = feed.place();
+        let name = &place.name;
+        let refused = |why: &str| {
+            let text = match why {
+                "" => format!("area {name} takes no such request"),
+                why => format!("area {name}: {why}"),
+            };
+            (Kind::Refused, text)
+        };
+        if !feed.place().origin.may_take_requests() {
+            return Err(refused(""));
         }
         let answer = feed.requests().ask(op).await;
         let answer = answer.map_err(|e| (Kind::Internal, format!("area {name}: {e}")))?;
@@ -181,7 +192,7 @@ impl Session<'_> {
                 let text = format!("area {name} has {} bytes; that part lies beyond", answer.value);
                 Err((Kind::OutOfRange, text))
             }
-            AreaOutcome::Refused => Err(refused()),
+            AreaOutcome::Refused => Err(refused(answer.why())),
             AreaOutcome::TooLong => {
                 let most = eyelet_area::message::MAX_REQUEST_PAYLOAD_LEN;
                 let text = format!("a read of area {name} takes {most} bytes at the most");
@@ -192,32 +203,41 @@ impl Session<'_> {
 
     /// Lists the areas, a line for each.
     pub(super) fn list(&self) -> Reply {
-        let lines = self.server.feeds.iter().map(|feed| streams::line(feed));
+        let feeds = self.server.feeds();
+        let lines = feeds.iter().map(|feed| streams::line(feed));
         Reply::payload("", lines.collect::<String>())
     }
 
     /// Gives the newest frame, waiting for the first one if none has come yet, and notes that this request had it.
     async fn newest(&mut self, area: &Area) -> Result<Arc<Frame>, (Kind, String)> {
         let id = self.watch(area)?;
-        let patience = self.server.limits.send_timeout;
+        let patience = self.server.limits().send_timeout;
         let (Some(followed), Some(client)) = (self.areas.get_mut(&id), &mut self.client) else {
             return Err(gone());
         };
+        let sequence = followed.pace.last_sequence();
+        // Where frames need those before them: the one that was waited for, as long as it is there.
+        let pick = |newest: &Newest| {
+            newest.recent.of_sequence(sequence).or_else(|| newest.alone()).cloned()
+        };
+        if pick(&followed.watching.newest()).is_none() {
+            followed.watching.feed().want_key();
+        }
         let newest = tokio::select! {
-            newest = followed.watching.first(patience) => newest,
+            newest = followed.watching.first_that(patience, pick) => newest,
             () = client.gone() => return Err(gone()),
         };
-        let Some(frame) = newest.frame else {
+        let Some(frame) = newest.frame.clone() else {
             return Err((Kind::OutOfRange, format!("there is no frame: {}", newest.state.why())));
         };
-        let dropped = followed.pace.had(frame.info().sequence, newest.published);
+        let dropped = followed.pace.had(&frame, &newest);
         count(&self.server.counters.frames_dropped, dropped);
         Ok(frame)
     }
 
     fn watch(&mut self, area: &Area) -> Result<usize, (Kind, String)> {
         let feed = self.find(area)?;
-        let id = feed.place.id;
+        let id = feed.place().id;
         if !self.areas.contains_key(&id) {
             let watching = feed.watch();
             let pace = Pace::new(self.request.least_interval);
@@ -226,10 +246,10 @@ impl Session<'_> {
         Ok(id)
     }
 
-    fn find(&self, area: &Area) -> Result<&Rc<Feed>, (Kind, String)> {
+    fn find(&self, area: &Area) -> Result<Rc<Feed>, (Kind, String)> {
         let found = match area {
             Area::Id(id) => self.server.feed(*id),
-            Area::Name(name) => self.server.feeds.iter().find(|feed| feed.place.name == *name),
+            Area::Name(name) => self.server.feed_named(name),
         };
         found.ok_or_else(|| (Kind::NoArea, format!("there is no area {area}")))
     }

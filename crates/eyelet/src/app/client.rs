@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::messages::Messages;
+use crate::serve::Server;
 use crate::serve::answer;
+use crate::serve::counters::Counters;
 use crate::serve::inbox::Inbox;
 use crate::serve::link::Link;
 use crate::serve::sending::Sending;
@@ -42,25 +45,29 @@ pub(super) struct Http {
     stream: TcpStream,
     read_ahead: BytesMut,
     max_message: usize,
+    counters: Rc<Counters>,
     is_head: bool,
     has_answer: bool,
 }
 
 impl Client {
     pub(super) fn new(
+        server: &Server,
         stream: TcpStream,
         read_ahead: BytesMut,
-        max_message: usize,
         is_head: bool,
     ) -> Self {
-        Self::Http(Http { stream, read_ahead, max_message, is_head, has_answer: false })
+        let max_message = server.limits().message_bytes;
+        let counters = Rc::clone(&server.counters);
+        Self::Http(Http { stream, read_ahead, max_message, counters, is_head, has_answer: false })
     }
 
     /// Becomes a WebSocket.
     pub(super) fn upgrade(self, upgrade: &Upgrade, protocol: Option<&str>) -> Self {
         match self {
             Self::Http(http) => {
-                let mut link = Link::new(http.stream, http.read_ahead, http.max_message);
+                let mut link =
+                    Link::new(http.stream, http.read_ahead, http.max_message, http.counters);
                 link.send_raw(&upgrade.response(protocol));
                 Self::WebSocket(Box::new(Messages::new(link, Inbox::new(http.max_message))))
             }

@@ -2,7 +2,7 @@
 //!
 //! An app with N places may have all N streaming; the one beyond lets a page be loaded nevertheless.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::UnixStream;
@@ -27,6 +27,21 @@ pub(crate) struct Admitted<'a> {
 impl Gate {
     pub(crate) fn new(socket: PathBuf, places: usize) -> Self {
         Self { socket, places, upgrades: Semaphore::new(places), others: Semaphore::new(1) }
+    }
+
+    /// Tells whether it leads there, with so many places.
+    pub(crate) fn is_to(&self, socket: &Path, places: usize) -> bool {
+        self.socket == socket && self.places == places
+    }
+
+    /// Requests that the app handles at a time.
+    pub(crate) fn places(&self) -> usize {
+        self.places
+    }
+
+    /// Places that are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.places - self.upgrades.available_permits()
     }
 
     /// Waits for a place, at most so long, and connects.

@@ -69,6 +69,11 @@ impl AppLink {
         }
     }
 
+    /// Tells whether a `wait` has come already that is to be obeyed next.
+    pub(super) fn waits_next(&self) -> bool {
+        self.input.starts_with(b"wait ") && self.input.contains(&b'\n')
+    }
+
     /// Gives the payload of `len` bytes that follows a line. May be dropped and called again.
     pub(super) async fn payload(&mut self, len: usize) -> io::Result<Bytes> {
         while self.input.len() < len {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eyelet_wire::scgi;
-use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::{StatusCode, header};
 
-use crate::config::Limits;
+use crate::config::{AllowedOrigin, Limits};
 use crate::serve::answer::{Answer, plain};
+use crate::serve::body;
 use crate::serve::query::Query;
 use crate::serve::websocket::{self, Upgrade};
 
@@ -32,19 +32,23 @@ impl Request {
     /// Reads a request.
     ///
     /// # Errors
-    /// The answer that it gets: 400 for a bad upgrade or head, 413 for a body over the limit.
+    /// The answer that it gets: 400 for a bad upgrade or head, what [`body::read`] says of the body.
     pub(crate) async fn read(
         request: hyper::Request<Incoming>,
         peer: Option<SocketAddr>,
         limits: &Limits,
+        allowed: &[AllowedOrigin],
     ) -> Result<Self, Box<Answer>> {
         let (head, body) = request.into_parts();
-        let upgrade =
-            if websocket::is_asked_for(&head) { Some(websocket::check(&head)?) } else { None };
+        let upgrade = if websocket::is_asked_for(&head) {
+            Some(websocket::check(&head, allowed)?)
+        } else {
+            None
+        };
         let body = if body.is_end_stream() {
             Bytes::new()
         } else {
-            read_body(body, limits.body_bytes).await?
+            body::read(body, limits.body_bytes, limits).await?
         };
         let netstring =
             scgi::encode_request(body.len() as u64, variables(&head, peer)).map_err(|e| {
@@ -56,17 +60,6 @@ impl Request {
         let is_head = head.method == hyper::Method::HEAD;
         let least_interval = Query::new(head.uri.query()).least_interval().ok().flatten();
         Ok(Self { head: netstring, body, upgrade, is_head, least_interval })
-    }
-}
-
-async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Box<Answer>> {
-    match Limited::new(body, limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(e) if e.is::<http_body_util::LengthLimitError>() => {
-            let text = format!("the body is longer than {limit} bytes");
-            Err(Box::new(plain(StatusCode::PAYLOAD_TOO_LARGE, &text)))
-        }
-        Err(_) => Err(Box::new(plain(StatusCode::BAD_REQUEST, "the body did not arrive"))),
     }
 }
 

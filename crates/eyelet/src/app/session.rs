@@ -20,7 +20,8 @@ use super::link::AppLink;
 use super::messages::Messages;
 use super::outcome::{GONE, Outcome, Reply, deadline, done, gone, interrupted, until};
 use super::request::Request;
-use crate::serve::{Server, count};
+use crate::serve::Server;
+use crate::serve::counters::count;
 
 /// How long the app may leave the client without a word before the first answer.
 const FIRST_ANSWER_PATIENCE: Duration = Duration::from_secs(60);
@@ -32,17 +33,19 @@ pub(crate) async fn run(
     read_ahead: BytesMut,
     request: Request,
 ) {
-    let limits = server.limits;
-    let mut client = Client::new(stream, read_ahead, limits.message_bytes, request.is_head);
-    let Some(gate) = &server.app else { return };
+    let limits = server.limits();
+    let mut client = Client::new(&server, stream, read_ahead, request.is_head);
+    let Some(gate) = server.app() else { return };
     let entering = gate.enter(request.upgrade.is_some(), limits.app_wait);
     let admitted = match Box::pin(entering).await {
         Ok(admitted) => admitted,
         Err(text) => {
-            count(&server.counters.refused, 1);
-            return Box::pin(client.fail(StatusCode::SERVICE_UNAVAILABLE, &text)).await;
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            server.counters.refused.count(status);
+            return Box::pin(client.fail(status, &text)).await;
         }
     };
+    count(&server.counters.app_requests, 1);
     let app = AppLink::new(admitted.app);
     let mut session = Session {
         server: &server,
@@ -89,17 +92,22 @@ impl Session<'_> {
             let text = format!("the app did not take the request: {e}");
             return End::Failed(StatusCode::BAD_GATEWAY, text);
         }
+        let mut answers = Vec::new();
         loop {
             let line = match self.next_line().await {
                 Ok(line) => line,
                 Err(end) => return end,
             };
+            let mut is_send_area = false;
             let outcome = match verbs::parse(&line) {
                 Ok(Verb::End) => return End::Done,
                 // Too late: what it was to stop has been answered.
                 Ok(Verb::Stop) => continue,
                 Ok(verb) => match self.app.payload(verb.payload_len()).await {
-                    Ok(payload) => self.perform(verb, &payload).await,
+                    Ok(payload) => {
+                        is_send_area = matches!(verb, Verb::SendArea { .. });
+                        self.perform(verb, &payload).await
+                    }
                     Err(e) => {
                         let text = format!("the app hung up inside a verb: {e}");
                         return End::Failed(StatusCode::BAD_GATEWAY, text);
@@ -110,16 +118,23 @@ impl Session<'_> {
                 }
                 Err(e) => Err((e.kind(), e.to_string())),
             };
-            let answer = match outcome {
-                Ok(reply) => reply.to_bytes(),
+            match outcome {
+                Ok(reply) => {
+                    answers.extend(reply.to_bytes());
+                    // An app that waits already has no use for this answer alone.
+                    if is_send_area && self.app.waits_next() {
+                        continue;
+                    }
+                }
                 Err((kind, text)) => {
                     self.is_gone |= kind == Kind::Gone;
-                    verbs::err(kind, text)
+                    answers.extend(verbs::err(kind, text));
                 }
-            };
-            if let Err(e) = self.app.send(&answer).await {
+            }
+            if let Err(e) = self.app.send(&answers).await {
                 return self.hung_up(&e);
             }
+            answers = Vec::new();
         }
     }
 
@@ -187,7 +202,7 @@ impl Session<'_> {
 
     /// Verbs about messages.
     async fn talk(&mut self, verb: Verb, payload: &[u8]) -> Outcome {
-        let limit = self.server.limits.send_timeout;
+        let limit = self.server.limits().send_timeout;
         match verb {
             Verb::Send { op, .. } => {
                 if op == Op::Text && std::str::from_utf8(payload).is_err() {
@@ -213,7 +228,7 @@ impl Session<'_> {
 
     /// Verbs about areas.
     async fn use_areas(&mut self, verb: Verb, payload: &[u8]) -> Outcome {
-        let limit = self.server.limits.send_timeout;
+        let limit = self.server.limits().send_timeout;
         match verb {
             Verb::Wait { area, timeout, .. } => self.wait(&area, timeout).await,
             Verb::WaitAny { timeout, recv, areas } => self.wait_any(timeout, recv, &areas).await,
@@ -265,7 +280,7 @@ impl Session<'_> {
         if !self.client().has_answer() {
             return Err((Kind::BadState, "a body before its head".to_owned()));
         }
-        let limit = self.server.limits.send_timeout;
+        let limit = self.server.limits().send_timeout;
         within(limit, async { done(self.client().body(payload).await) }).await
     }
 
@@ -280,7 +295,7 @@ impl Session<'_> {
         }
         let head =
             eyelet_wire::head::parse(payload).map_err(|e| (Kind::BadRequest, e.to_string()))?;
-        let limit = self.server.limits.send_timeout;
+        let limit = self.server.limits().send_timeout;
         within(limit, async { done(self.client().head(&head).await) }).await
     }
 
@@ -301,10 +316,13 @@ impl Session<'_> {
         match end {
             End::Done if client.has_answer() => client.end(1000, "").await,
             End::Done => {
-                client.fail(StatusCode::BAD_GATEWAY, "the app ended without an answer").await
+                let status = StatusCode::BAD_GATEWAY;
+                self.server.counters.app_failures.count(status);
+                client.fail(status, "the app ended without an answer").await
             }
             End::Failed(status, text) => {
                 log::warn!("app request failed: {text}");
+                self.server.counters.app_failures.count(status);
                 client.fail(status, &text).await;
             }
             End::ClientGone => {}

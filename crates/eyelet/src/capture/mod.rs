@@ -3,6 +3,7 @@
 //! One thread polls the source, the area's subscribers and the supervisor. A source that goes away is opened again with
 //! back-off; meanwhile the area says "no signal" and its subscribers stay.
 
+mod panels;
 mod rate;
 pub mod source;
 pub mod sources;
@@ -22,6 +23,7 @@ use crate::control::{CaptureReport, Control, FromChild, Opened, Report, ToChild}
 use crate::due;
 use crate::error::{Error, ErrorKind, Result};
 use crate::role::Born;
+use panels::Panels;
 use rate::Rate;
 use source::{Counters, Description, Next, Source};
 use sources::Opener;
@@ -38,7 +40,7 @@ const SOON: Duration = Duration::from_millis(100);
 /// When the area or the control line fails: the supervisor starts the role again.
 pub fn run(area: usize, born: Born) -> Result<()> {
     let Born { boot, control, mut sockets } = born;
-    let camera = boot.config.sources.get(area).cloned();
+    let camera = boot.camera(area).cloned();
     let camera = camera.ok_or_else(|| Error::failed(format!("there is no source {area}")))?;
     let listener = sockets.pop().ok_or_else(|| Error::failed("capture got no area socket"))?;
     let owner = Owner::new(listener, boot.generation)?.with_deferred_credit();
@@ -65,6 +67,7 @@ pub fn run(area: usize, born: Born) -> Result<()> {
         introduced: Format::default(),
         counted: Counters::default(),
         rate: Rate::default(),
+        panels: Panels::new(boot.settings),
     };
     while !is_stopped.load(Ordering::Relaxed) {
         capture.turn()?;
@@ -88,6 +91,8 @@ struct Capture {
     /// Counters of the sources that were open before this one.
     counted: Counters,
     rate: Rate,
+    /// What is known of the source's controls.
+    panels: Panels,
 }
 
 /// Who has something to say.
@@ -95,6 +100,7 @@ struct Capture {
 struct Ready {
     subscribers: bool,
     supervisor: bool,
+    panel: bool,
 }
 
 impl Capture {
@@ -112,6 +118,9 @@ impl Capture {
         if ready.supervisor {
             self.answer()?;
         }
+        if ready.panel {
+            self.panels.tell_news(self.source.as_deref_mut(), &self.control);
+        }
         self.publish();
         Ok(())
     }
@@ -123,7 +132,8 @@ impl Capture {
                 log::info!("source={} open", description.name);
                 self.was_open = true;
                 self.backoff.started(Instant::now());
-                self.source = Some(source);
+                let source = self.source.insert(source);
+                self.panels.opened(source.as_mut(), &self.control);
                 // A command that has not said a word yet is introduced by its first frame.
                 if description.format.width > 0 {
                     self.introduce(&description);
@@ -156,6 +166,7 @@ impl Capture {
         if !is_hopeless && self.report.no_signal.as_deref() != Some(&why) {
             log::warn!("area={} no signal: {why}", self.camera.name);
         }
+        self.panels.lost(&why, &self.control);
         self.report.no_signal = Some(why.clone());
         self.owner.clear();
         self.owner.set_state(State::NoSignal { why });
@@ -169,6 +180,9 @@ impl Capture {
             PollFd::new(&self.owner, PollFlags::IN),
             PollFd::from_borrowed_fd(self.control.as_fd(), PollFlags::IN),
         ];
+        let panel = wait.panel.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let has_panel = panel.is_some();
+        fds.extend(panel);
         fds.extend(
             wait.readable.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::PRI)),
         );
@@ -176,6 +190,7 @@ impl Capture {
             Ok(_) => Ok(Ready {
                 subscribers: !fds[0].revents().is_empty(),
                 supervisor: !fds[1].revents().is_empty(),
+                panel: has_panel && !fds[2].revents().is_empty(),
             }),
             Err(Errno::INTR) => Ok(Ready::default()),
             Err(e) => Err(Error::failed(format!("failed to wait for frames: {e}"))),
@@ -223,7 +238,9 @@ impl Capture {
 
     fn answer(&mut self) -> Result<()> {
         while let Some(message) = self.control.try_receive()? {
-            if let ToChild::Report { ask } = message {
+            if let ToChild::Panel { ask, job } = message {
+                self.panels.ask(ask, job, self.source.as_deref_mut(), &self.control);
+            } else if let ToChild::Report { ask } = message {
                 let now = self.source.as_ref().map(|s| s.counters()).unwrap_or_default();
                 self.report.counters = sum(self.counted, now);
                 self.report.millifps = self.rate.millifps(Instant::now());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use eyelet_area::{Format, Frame};
 
 use crate::error::Result;
+use crate::panel::Panel;
 
 /// What a source delivers, as far as it knows; printed at the start and shown in the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Wait<'a> {
     pub readable: Option<BorrowedFd<'a>>,
     /// At this time there is a frame, or something else to do.
     pub due: Option<Instant>,
+    /// Readable when the source's panel may have news.
+    pub panel: Option<BorrowedFd<'a>>,
 }
 
 /// What [`Source::try_next`] found.
@@ -74,6 +77,11 @@ pub trait Source: std::fmt::Debug {
     /// As [`try_next`](Self::try_next).
     fn leave_next(&mut self) -> Result<Next> {
         self.try_next()
+    }
+
+    /// Gives the source's controls, where it has some.
+    fn panel(&mut self) -> Option<&mut dyn Panel> {
+        None
     }
 
     /// Counts what did not become a frame.

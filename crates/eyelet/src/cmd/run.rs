@@ -6,6 +6,7 @@ use eyelet_v4l2::list::{Node, State};
 
 use crate::cli::RunArgs;
 use crate::cmd::plugins;
+use crate::config::SourceSpec;
 use crate::error::Result;
 use crate::{log, supervisor};
 
@@ -18,11 +19,20 @@ pub fn run(args: RunArgs) -> Result<()> {
     if let Some(from) = &args.build_plugin {
         return plugins::install(from);
     }
-    supervisor::run(args.into_config(default_source)?)
+    let mut found = None;
+    let mut read = move || {
+        // Who named no source keeps the one that was found, whatever is plugged in meanwhile.
+        let source = || match &found {
+            Some(source) => Ok(SourceSpec::clone(source)),
+            None => Ok(found.insert(default_source()?).clone()),
+        };
+        args.to_config(std::env::vars_os(), source)
+    };
+    supervisor::run(read()?, Box::new(read))
 }
 
 /// The first real camera, else the test picture; says why other devices are passed over.
-fn default_source() -> Result<crate::config::SourceSpec> {
+fn default_source() -> Result<SourceSpec> {
     let nodes = eyelet_v4l2::list::list().unwrap_or_default();
     for node in &nodes {
         if let State::Skipped { reason, .. } = &node.state {

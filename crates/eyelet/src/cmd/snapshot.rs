@@ -1,10 +1,9 @@
 //! `eyelet snapshot`: one picture from a running Eyelet, as a file.
 
-use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
+use super::request;
 use crate::error::{Error, Result};
 
 /// What snapshot is told.
@@ -20,9 +19,6 @@ pub struct Args {
     #[arg(long, value_name = "ID", default_value_t = 0)]
     stream: u32,
 }
-
-/// Longer than the server waits for a picture.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fetches the newest frame and saves it.
 ///
@@ -41,35 +37,9 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn fetch(url: &str, stream: u32) -> Result<Vec<u8>> {
-    let authority = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-    let failed = |e: &dyn std::fmt::Display| {
-        Error::failed(format!(
-            "failed to get a picture from `{url}`: {e}; is eyelet running there?"
-        ))
-    };
-    let mut addresses = authority.to_socket_addrs().map_err(|e| failed(&e))?;
-    let address = addresses.next().ok_or_else(|| failed(&"no address"))?;
-    let mut connection = TcpStream::connect_timeout(&address, PATIENCE).map_err(|e| failed(&e))?;
-    connection.set_read_timeout(Some(PATIENCE)).map_err(|e| failed(&e))?;
-    let request = format!(
-        "GET /-/snapshot.png?stream={stream} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
-    );
-    connection.write_all(request.as_bytes()).map_err(|e| failed(&e))?;
-    let mut answer = Vec::new();
-    connection.read_to_end(&mut answer).map_err(|e| failed(&e))?;
-    let head_len = answer
-        .windows(4)
-        .position(|w| w == b"\r\n\r\n")
-        .ok_or_else(|| failed(&"that is no HTTP"))?
-        + 4;
-    let body = answer.split_off(head_len);
-    let status =
-        String::from_utf8_lossy(&answer).split_whitespace().nth(1).unwrap_or_default().to_owned();
-    if status == "200" {
-        return Ok(body);
+    let answer = request::send(url, "GET", &format!("/-/snapshot.png?stream={stream}"), "")?;
+    if answer.status == 200 {
+        return Ok(answer.body);
     }
-    Err(Error::failed(format!(
-        "`{url}` gives no picture: {}",
-        String::from_utf8_lossy(&body).trim()
-    )))
+    Err(Error::failed(format!("`{url}` gives no picture: {}", answer.text())))
 }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::MAX_PROCESSES;
 use crate::error::{Error, Result};
 
 /// Most requests that an app may have at a time: a thousand idle ones cost a host with coroutines 25 MB.
-const MAX_PLACES: usize = 4096;
+pub const MAX_PLACES: usize = 4096;
 
 /// The user's application and the processes that run it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,21 +43,11 @@ impl App {
         self.processes.saturating_mul(self.coroutines)
     }
 
-    /// Checks the numbers, and that a script is there.
+    /// Checks that a script is there.
     ///
     /// # Errors
-    /// A usage error that names the option, its value and what it may be.
-    pub fn validate(&self) -> Result<()> {
-        let numbers = [
-            ("--processes", self.processes, MAX_PROCESSES),
-            ("--coroutines", self.coroutines, MAX_PLACES),
-            ("--processes times --coroutines", self.places(), MAX_PLACES),
-        ];
-        for (option, value, most) in numbers {
-            if !(1..=most).contains(&value) {
-                return Err(Error::usage(format!("{option} takes 1 to {most}, not {value}")));
-            }
-        }
+    /// A usage error that names it.
+    pub fn check_host(&self) -> Result<()> {
         match &self.host {
             Host::Psgi(script) => std::fs::File::open(script).map(drop).map_err(|e| {
                 Error::usage(format!("failed to read the app `{}`: {e}", script.display()))

@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::words;
 use crate::error::{Error, Result};
 
 /// Bytes at most.
-const MAX_KEEP_LEN: u64 = eyelet_area::MAX_KEEP_LEN as u64;
+pub const MAX_KEEP_LEN: u64 = eyelet_area::MAX_KEEP_LEN as u64;
 /// Bytes of a page, as the old program counted areas.
 const PAGE_LEN: u64 = 4096;
 
@@ -70,23 +71,8 @@ pub fn from_old_word(text: &str, name: String) -> Result<AppArea> {
     Ok(AppArea { name, len })
 }
 
-/// Reads `4096`, `0x1000`, `4k`, `1M`.
 fn bytes(word: &str, text: &str) -> Result<u64> {
-    let hex = word.strip_prefix("0x").map(|digits| u64::from_str_radix(digits, 16).ok());
-    let decimal = || {
-        let (digits, unit) = match word.char_indices().last()? {
-            (at, 'k' | 'K') => (&word[..at], 1 << 10),
-            (at, 'm' | 'M') => (&word[..at], 1 << 20),
-            _ => (word, 1),
-        };
-        digits.parse::<u64>().ok()?.checked_mul(unit)
-    };
-    let len = hex.unwrap_or_else(decimal).filter(|len| (1..=MAX_KEEP_LEN).contains(len));
-    len.ok_or_else(|| {
-        Error::usage(format!(
-            "`{text}`: an area takes 1 to {MAX_KEEP_LEN} bytes, not `{word}`; `4k` and `1M` are understood"
-        ))
-    })
+    words::bytes(1..=MAX_KEEP_LEN)(word).map_err(|e| Error::usage(format!("`{text}`: an area {e}")))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 /// One address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Listen {
     /// Exactly this one.
     Address(SocketAddr),
@@ -21,10 +21,22 @@ impl Listen {
     /// Where a run listens that is told nothing: this machine only.
     pub const DEFAULT: Self = Self::Address(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090));
 
+    /// Where a run listens that is to be reached from other devices.
+    pub const LAN: Self = Self::Everywhere(9090);
+
     /// Tells whether only this machine can connect.
     #[must_use]
     pub fn is_loopback(self) -> bool {
         matches!(self, Self::Address(address) if address.ip().is_loopback())
+    }
+
+    /// The port; 0 for any that is free.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Address(address) => address.port(),
+            Self::Everywhere(port) => port,
+        }
     }
 
     /// The addresses to bind, the first that works.

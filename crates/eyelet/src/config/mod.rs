@@ -3,22 +3,29 @@
 //! The command line fills it ([`crate::cli`]); the supervisor passes it on to its children as JSON. Every limit is a
 //! number here, with its default and the reason.
 
+pub mod allowed;
 pub mod app;
 pub mod app_area;
+pub mod control_access;
+pub mod lan;
 pub mod listen;
 pub mod mule;
 pub mod origin;
 pub mod source;
 pub mod stream;
+pub mod words;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+pub use allowed::AllowedOrigin;
 pub use app::{App, Host};
 pub use app_area::AppArea;
+pub use control_access::ControlAccess;
+pub use lan::Lan;
 pub use listen::Listen;
 pub use mule::Mule;
 pub use origin::{Made, Origin};
@@ -39,8 +46,14 @@ pub struct Config {
     pub app_areas: Vec<AppArea>,
     /// Names of areas that clients may change by HTTP: mules' and application areas.
     pub writable: Vec<String>,
+    /// Other sites whose pages may watch; every page of this server may.
+    pub allowed_origins: Vec<AllowedOrigin>,
+    /// Who may change cameras' controls by HTTP.
+    pub control_access: ControlAccess,
     /// Where to listen for browsers; at least one address.
     pub listen: Vec<Listen>,
+    /// Print the addresses for other devices, and how.
+    pub lan: Option<Lan>,
     /// Serve processes: one for each core that is wanted. 1 by default.
     pub serve_processes: usize,
     /// The user's application, where there is one.
@@ -88,12 +101,17 @@ impl Default for Restart {
 pub struct Limits {
     /// Connections of one serve process; 4096: above what a network card of 10 Gbit/s carries in pictures.
     pub connections: usize,
+    /// Connections of one serve process from one address, or one /64 of IPv6; as many as there may be at all: behind a proxy
+    /// or a router many people have one address. Who listens to the open net sets it.
+    pub connections_per_address: Option<NonZeroUsize>,
     /// Time for a request's head to arrive; 10 s: slower is no browser.
     pub head_timeout: Duration,
     /// Longest head of a request, in bytes; 32 KiB: browsers send less than 8.
     pub head_bytes: usize,
     /// Longest body that is passed to an app, in bytes; 1 MiB: forms, not uploads.
     pub body_bytes: usize,
+    /// Time for a body to arrive; 20 s: 1 MiB at half a megabit a second.
+    pub body_timeout: Duration,
     /// Longest WebSocket message to an app, in bytes; 64 KiB: what is larger is an upload.
     pub message_bytes: usize,
     /// Frames that slow viewers of one serve process may hold in all, in bytes, beside the newest; 32 MiB: fifty
@@ -111,9 +129,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
+            connections_per_address: None,
             head_timeout: Duration::from_secs(10),
             head_bytes: 32 << 10,
             body_bytes: 1 << 20,
+            body_timeout: Duration::from_secs(20),
             message_bytes: 64 << 10,
             held_bytes: 32 << 20,
             stop_timeout: Duration::from_secs(5),
@@ -123,88 +143,14 @@ impl Default for Limits {
     }
 }
 
+/// Most connections that a serve process may be told to have: the kernel's own limit for descriptors.
+pub const MAX_CONNECTIONS: usize = 1_000_000;
+
 /// Most processes that `--serve-processes` and `--processes` take: far above any machine's cores, and a typing
 /// mistake of three digits does not end the machine.
 pub const MAX_PROCESSES: usize = 256;
 
-/// Longest name, in bytes: with the runtime folder it stands in the path of a socket, which has 107.
-const MAX_NAME_LEN: usize = 64;
-/// What a camera's name may grow by when a stream is named after it: `-jpeg-65535`.
-const DERIVED_NAME_LEN: usize = 11;
-
 impl Config {
-    /// Checks what the parts cannot check alone.
-    ///
-    /// # Errors
-    /// A usage error that names the option, its value and what it may be.
-    pub fn validate(&self) -> Result<()> {
-        if !(1..=MAX_PROCESSES).contains(&self.serve_processes) {
-            let value = self.serve_processes;
-            let text = format!("--serve-processes takes 1 to {MAX_PROCESSES}, not {value}");
-            return Err(Error::usage(text));
-        }
-        self.check_names()?;
-        self.check_writable()?;
-        self.app.as_ref().map_or(Ok(()), App::validate)
-    }
-
-    fn check_names(&self) -> Result<()> {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let check = |name: &str, what: &str, max_len: usize| {
-            if (1..=max_len).contains(&name.len()) && name.chars().all(is_word) {
-                return Ok(());
-            }
-            let text = "use up to 64 letters, digits, `-` and `_`";
-            Err(Error::usage(format!("`{name}` is no {what} name: {text}")))
-        };
-        for (at, Camera { name, .. }) in self.sources.iter().enumerate() {
-            check(name, "camera", MAX_NAME_LEN)?;
-            if self.sources[..at].iter().any(|other| other.name == *name) {
-                return Err(Error::usage(format!(
-                    "two cameras are called `{name}`; name one of them NAME=SOURCE"
-                )));
-            }
-        }
-        let mut taken: Vec<&str> = self.sources.iter().map(|camera| camera.name.as_str()).collect();
-        let streams = self.streams.iter().map(|s| (&s.name, "stream", DERIVED_NAME_LEN));
-        let owned = self.mules.iter().filter_map(|m| Some((m.area.as_ref()?, "area", 0)));
-        let app_areas = self.app_areas.iter().map(|a| (&a.name, "area", 0));
-        for (name, what, more) in streams.chain(owned).chain(app_areas) {
-            check(name, what, MAX_NAME_LEN + more)?;
-            if taken.contains(&name.as_str()) {
-                return Err(Error::usage(format!(
-                    "two areas are called `{name}`; name one of them otherwise, a stream by --stream NAME=KIND:CAMERA"
-                )));
-            }
-            if name == "recv" || name.bytes().all(|byte| byte.is_ascii_digit()) {
-                let text = format!("`{name}` is no {what} name: it means something else to apps");
-                return Err(Error::usage(text));
-            }
-            taken.push(name);
-        }
-        Ok(())
-    }
-
-    fn check_writable(&self) -> Result<()> {
-        let areas = self.areas();
-        let may_be: Vec<&str> = areas
-            .iter()
-            .filter(|(_, origin)| origin.may_take_requests())
-            .map(|(name, _)| *name)
-            .collect();
-        match self.writable.iter().find(|name| !may_be.contains(&name.as_str())) {
-            Some(name) => Err(Error::usage(format!(
-                "--api-write names an area `{name}` that cannot be written: there is {}",
-                if may_be.is_empty() {
-                    "none; --area makes one".to_owned()
-                } else {
-                    may_be.join(", ")
-                }
-            ))),
-            None => Ok(()),
-        }
-    }
-
     /// Says what each area is, in the order of their ids: cameras, derived streams, the mules' areas, application areas.
     #[must_use]
     pub fn areas(&self) -> Vec<(&str, Origin)> {

@@ -149,7 +149,7 @@ pub struct SourceSpec {
     pub kind: Kind,
     /// What is asked for.
     pub wish: Wish,
-    /// Controls to set whenever it is opened, in this order; only cameras have some.
+    /// Controls to set whenever it is opened, in this order; only cameras and the test picture have some.
     pub settings: Vec<Setting>,
 }
 
@@ -159,25 +159,26 @@ impl FromStr for SourceSpec {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        let text = if text == "test" { "test:" } else { text };
         let (scheme, rest) = match text.split_once(':') {
+            // The old command line names a device by its path alone, which may have colons.
+            _ if text.starts_with("/dev/") => ("v4l2", text),
             Some(parts) => parts,
-            // The old command line names a device by its path alone.
-            None if text.starts_with("/dev/") => ("v4l2", text),
-            None if text == "test" => ("test", ""),
             None => return Err(Error::usage(format!("`{text}` is no source: write {KINDS}"))),
         };
         // Options stand after the last `?`: a command or a path may contain others.
         let (place, options) = rest.rsplit_once('?').unwrap_or((rest, ""));
-        let (mut wish, settings) = parse_options(text, options)?;
+        let mut wish = Wish::default();
+        if scheme == "test" {
+            parse_test_place(place, &mut wish)?;
+        }
+        let settings = parse_options(text, options, &mut wish)?;
         let needs_place = |what: &str| match place {
             "" => Err(Error::usage(format!("`{text}` names no {what}: write {KINDS}"))),
             place => Ok(place),
         };
         let kind = match scheme {
-            "test" => {
-                parse_test_place(place, &mut wish)?;
-                Kind::Test
-            }
+            "test" => Kind::Test,
             "v4l2" => Kind::V4l2 { device: needs_place("device")?.into() },
             "file" => Kind::File { path: needs_place("file")?.into() },
             "exec" => {
@@ -191,10 +192,39 @@ impl FromStr for SourceSpec {
                 )));
             }
         };
-        if !settings.is_empty() && !matches!(kind, Kind::V4l2 { .. }) {
-            return Err(Error::usage(format!("`{text}` is no camera and has no controls")));
+        let spec = Self { text: text.to_owned(), kind, wish, settings };
+        spec.check_settings()?;
+        Ok(spec)
+    }
+}
+
+impl SourceSpec {
+    /// Sets an option as if it stood behind all others in the text.
+    ///
+    /// # Errors
+    /// A usage error that says what the option takes; then nothing has changed.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        for (word, separators) in [(key, "?&="), (value, "?&")] {
+            if let Some(separator) = word.chars().find(|c| separators.contains(*c)) {
+                let why = "which separates options and cannot stand in one";
+                return Err(Error::usage(format!("`{word}` has a `{separator}`, {why}")));
+            }
         }
-        Ok(Self { text: text.to_owned(), kind, wish, settings })
+        let mut next = self.clone();
+        set_option(&mut next.wish, &mut next.settings, key, value)
+            .map_err(|e| e.unwrap_or_else(|| Error::usage(format!("`{key}` {NO_OPTION}"))))?;
+        next.check_settings()?;
+        let separator = if self.text.contains('?') { '&' } else { '?' };
+        next.text = format!("{}{separator}{key}={value}", self.text);
+        *self = next;
+        Ok(())
+    }
+
+    fn check_settings(&self) -> Result<()> {
+        if self.settings.is_empty() || matches!(self.kind, Kind::V4l2 { .. } | Kind::Test) {
+            return Ok(());
+        }
+        Err(Error::usage(format!("`{}` is no camera and has no controls", self.text)))
     }
 }
 
@@ -233,30 +263,39 @@ fn parse_test_place(place: &str, wish: &mut Wish) -> Result<()> {
     Ok(())
 }
 
-fn parse_options(text: &str, options: &str) -> Result<(Wish, Vec<Setting>)> {
-    let mut wish = Wish::default();
+fn parse_options(text: &str, options: &str, wish: &mut Wish) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
     for option in options.split('&').filter(|o| !o.is_empty()) {
         let (key, value) = option.split_once('=').unwrap_or((option, ""));
-        match key {
-            "format" => wish.fourcc = Some(parse_fourcc(value)?),
-            "size" => wish.size = Some(value.parse()?),
-            "fps" => wish.fps = Some(value.parse()?),
-            "matrix" => wish.matrix = Some(parse_matrix(value)?),
-            "range" => wish.range = Some(parse_range(value)?),
-            _ if key.starts_with("control.") => {
-                let control = key["control.".len()..].to_owned();
-                settings.push(Setting { control, value: value.to_owned() });
-            }
-            _ => {
-                let known = "format, size, fps, matrix, range and, for cameras, control.NAME";
-                return Err(Error::usage(format!(
-                    "`{key}` in `{text}` is no option of a source: there are {known}"
-                )));
-            }
+        set_option(wish, &mut settings, key, value).map_err(|e| {
+            e.unwrap_or_else(|| Error::usage(format!("`{key}` in `{text}` {NO_OPTION}")))
+        })?;
+    }
+    Ok(settings)
+}
+
+const NO_OPTION: &str =
+    "is no option of a source: there are format, size, fps, matrix, range and control.NAME";
+
+/// Sets one option; the error is nothing if there is none of that name.
+fn set_option(
+    wish: &mut Wish,
+    settings: &mut Vec<Setting>,
+    key: &str,
+    value: &str,
+) -> std::result::Result<(), Option<Error>> {
+    match key {
+        "format" => wish.fourcc = Some(parse_fourcc(value)?),
+        "size" => wish.size = Some(value.parse()?),
+        "fps" => wish.fps = Some(value.parse()?),
+        "matrix" => wish.matrix = Some(parse_matrix(value)?),
+        "range" => wish.range = Some(parse_range(value)?),
+        _ => {
+            let control = key.strip_prefix("control.").ok_or(None)?.to_owned();
+            settings.push(Setting { control, value: value.to_owned() });
         }
     }
-    Ok((wish, settings))
+    Ok(())
 }
 
 fn parse_fourcc(value: &str) -> Result<FourCc> {
@@ -331,6 +370,32 @@ mod tests {
     }
 
     #[test]
+    fn an_option_that_is_set_later_is_written_into_the_text() {
+        for (text, whole) in [
+            ("test", "test:?fps=5"),
+            ("test:64x48@30?matrix=bt709", "test:64x48@30?matrix=bt709&fps=5"),
+            ("/dev/v4l/by-path/pci-0000:00:14.0", "/dev/v4l/by-path/pci-0000:00:14.0?fps=5"),
+        ] {
+            let mut spec = parse(text);
+            spec.set("fps", "5").unwrap();
+            assert_eq!((spec.to_string().as_str(), &spec), (whole, &parse(whole)));
+        }
+        let mut spec = parse("file:clip.y4m");
+        for (key, value, needle) in [
+            ("fps", "fast", "no frame rate"),
+            ("control.gain", "1", "has no controls"),
+            ("range", "full&size=1x1", "separates options"),
+            ("control.a=b", "1", "separates options"),
+            ("colour", "red", "no option of a source"),
+        ] {
+            let error = spec.set(key, value).unwrap_err().to_string();
+            assert!(error.contains(needle), "{key}: {error}");
+            assert_eq!(spec, parse("file:clip.y4m"), "what is refused changes nothing");
+        }
+        spec.set("range", "full").unwrap();
+    }
+
+    #[test]
     fn controls_are_set_in_their_order() {
         let spec = parse("v4l2:/dev/video0?control.exposure=manual mode&size=64x48&control.gain=3");
         let setting =
@@ -349,7 +414,7 @@ mod tests {
             ("test:640x480@0", "no frame rate"),
             ("test:640x480@1e9", "no frame rate"),
             ("test:?colour=red", "no option of a source"),
-            ("test:?control.gain=1", "has no controls"),
+            ("file:x.y4m?control.gain=1", "has no controls"),
             ("test:?format=TOOLONG", "four-character"),
             ("exec:'open", "open quote"),
         ] {

@@ -30,6 +30,9 @@ const MIN_SHELF_LIFE: Duration = Duration::from_millis(100);
 /// Time in which a subscriber asks for its next frame, where the source's interval is not known.
 const DEFAULT_GRACE: Duration = Duration::from_millis(10);
 
+/// However many want a key frame, one comes no sooner than this after the last: each takes as many bits as ten others.
+const KEY_EVERY: Duration = Duration::from_millis(500);
+
 /// So many damaged frames in a row are no accident: the stream says that it has no signal.
 const MAX_DAMAGED_IN_A_ROW: u32 = 3;
 
@@ -43,9 +46,9 @@ const SKIP_LINE_EVERY: Duration = Duration::from_secs(10);
 pub fn run(area: usize, born: Born) -> Result<()> {
     let Born { boot, control, mut sockets } = born;
     let missing = || Error::failed(format!("there is no stream to make for area {area}"));
-    let place = boot.areas.get(area).ok_or_else(missing)?;
+    let place = boot.place(area).ok_or_else(missing)?;
     let made = place.made().ok_or_else(missing)?;
-    let source = boot.areas.get(made.of).ok_or_else(missing)?;
+    let source = boot.place(made.of).ok_or_else(missing)?;
     let listener = sockets.pop().ok_or_else(|| Error::failed("encode got no area socket"))?;
     // A byte on a socket of the poll below, so that no signal is missed just before it waits.
     let failed = |e: std::io::Error| Error::failed(format!("failed to hear signals: {e}"));
@@ -60,6 +63,7 @@ pub fn run(area: usize, born: Born) -> Result<()> {
         control,
         stop,
         work: Work::new(made.kind),
+        last_key_at: None,
         demand: Demand::new(now),
         source_state: State::default(),
         broken: None,
@@ -89,6 +93,8 @@ struct Encode {
     /// Readable when the process is to end.
     stop: UnixStream,
     work: Work,
+    /// When a key frame was made last.
+    last_key_at: Option<Instant>,
     demand: Demand,
     /// What the source's owner says.
     source_state: State,
@@ -200,10 +206,13 @@ impl Encode {
         }
         self.interval = frame.info().interval;
         let began = Instant::now();
-        let made = self.work.make(frame);
+        let is_key_due =
+            self.last_key_at.is_none_or(|at| began.saturating_duration_since(at) >= KEY_EVERY);
+        let made = self.work.make(frame, self.owner.is_key_wanted() && is_key_due);
         self.report.busy_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(0);
         match made {
-            Ok(frame) => self.publish(frame),
+            Ok(Some(frame)) => self.publish(frame),
+            Ok(None) => self.report.skipped += 1,
             Err(e) => self.fail(&e),
         }
     }
@@ -218,6 +227,10 @@ impl Encode {
         self.broken = None;
         self.tell_state();
         self.report.published += 1;
+        if frame.info().flags.is_key {
+            self.last_key_at = Some(Instant::now());
+            self.report.keys += 1;
+        }
         self.report.sequence = self.owner.publish(frame);
         self.forget_at = Some(Instant::now() + self.shelf_life());
     }

@@ -39,12 +39,30 @@ impl Planes {
     /// [`Refused`](crate::error::ErrorKind::Refused) if pixels of that kind are not known; any other if `bytes` do not
     /// have what `format` says.
     pub(super) fn take_apart(&mut self, format: &Format, bytes: &[u8]) -> Result<()> {
-        let conversion = Conversion::of(format);
+        self.take(format, bytes, Conversion::of(format), format.range != Range::Full)
+    }
+
+    /// The same with the values that are there, for whoever can say what they mean; R'G'B' becomes what JPEG has.
+    ///
+    /// # Errors
+    /// As [`take_apart`](Self::take_apart).
+    #[cfg(feature = "h264")]
+    pub(super) fn take_apart_as_is(&mut self, format: &Format, bytes: &[u8]) -> Result<()> {
+        self.take(format, bytes, Conversion::None, false)
+    }
+
+    fn take(
+        &mut self,
+        format: &Format,
+        bytes: &[u8],
+        conversion: Conversion,
+        expands_grey: bool,
+    ) -> Result<()> {
         match format.fourcc {
             FourCc::YUYV => self.packed::<0>(format, bytes, conversion)?,
             FourCc::UYVY => self.packed::<1>(format, bytes, conversion)?,
             FourCc::NV12 => self.biplanar(format, bytes, conversion)?,
-            FourCc::GREY => return self.grey(format, bytes),
+            FourCc::GREY => return self.grey(format, bytes, expands_grey),
             FourCc::RGB24 | FourCc::RGBA32 => return self.coloured(format, bytes),
             other => {
                 return Err(Error::refused(format!("nothing can be made of {other} frames yet")));
@@ -144,11 +162,11 @@ impl Planes {
     }
 
     /// Luma and nothing else, so that a matrix has no part in it.
-    fn grey(&mut self, format: &Format, bytes: &[u8]) -> Result<()> {
+    fn grey(&mut self, format: &Format, bytes: &[u8], is_expanded: bool) -> Result<()> {
         let (width, height) = size_of(format)?;
         let rows = rows(format, bytes, width, height)?;
         self.reshape((width, height), Sampling::Grey);
-        self.fill_luma(rows, format.range != Range::Full);
+        self.fill_luma(rows, is_expanded);
         Ok(())
     }
 

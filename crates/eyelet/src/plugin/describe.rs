@@ -32,7 +32,7 @@ pub struct Description {
     /// Of a mule: the area that it owns.
     #[serde(default)]
     pub area: Option<String>,
-    /// What `--mule "NAME()"` can run: `eyelet-PLUGIN NAME`.
+    /// What `--mule "NAME(WORDS)"` can run: `eyelet-PLUGIN NAME WORDS`.
     #[serde(default)]
     pub functions: Vec<String>,
 }

@@ -4,12 +4,14 @@
 //! an app host, with what these find in their environment. No foreign code is loaded. Normative: `docs/ref/plugins.md`.
 
 pub mod build;
+mod call;
 mod describe;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+pub use call::Call;
 pub use describe::{Description, Kind};
 
 use crate::error::{Error, Result};
@@ -76,7 +78,7 @@ pub fn all() -> BTreeMap<String, (PathBuf, Result<Description>)> {
 /// A usage error that lists the functions that there are.
 pub fn with_function<'a>(
     function: &str,
-    named: &'a [Plugin],
+    named: &[&'a Plugin],
 ) -> Result<std::borrow::Cow<'a, Plugin>> {
     use std::borrow::Cow;
     let offers = |description: &Description| description.functions.iter().any(|f| f == function);

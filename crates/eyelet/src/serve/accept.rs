@@ -4,20 +4,26 @@
 //! the smallest. Who has no more than that accepts at once, one connection at a time; the others only what is left
 //! waiting, so that a process that stands still or has just died holds up nobody. Alone, it all comes down to accepting.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::serve::http::{self, Connection};
 use crate::serve::load::{Load, Weight};
 use crate::serve::readiness::{self, Registered};
-use crate::serve::{Server, count, http};
+use crate::serve::{Server, refusal};
 
 /// How long a connection is left to others: so many looks must all find one waiting.
 ///
@@ -40,13 +46,52 @@ const NEXT_PATIENCE: Patience = Patience { looks: 1, every: Duration::from_milli
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// A listener that the event loop watches.
-pub(super) type Listener = AsyncFd<Registered<TcpListener>>;
+type Listener = AsyncFd<Registered<TcpListener>>;
+
+/// The listeners that this process accepts from, by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Listening(RefCell<BTreeMap<u64, AbortHandle>>);
+
+impl Listening {
+    /// Accepts from the listeners of these numbers, and from no others any more. Connections go on.
+    ///
+    /// # Errors
+    /// If the kernel refuses to watch one; the others are accepted from.
+    pub(super) fn renew(
+        &self,
+        server: &Rc<Server>,
+        numbers: &[u64],
+        sockets: Vec<OwnedFd>,
+    ) -> Result<()> {
+        let mut tasks = self.0.borrow_mut();
+        tasks.retain(|number, task| {
+            let is_wanted = numbers.contains(number);
+            if !is_wanted {
+                task.abort();
+            }
+            is_wanted
+        });
+        let mut result = Ok(());
+        for (&number, socket) in numbers.iter().zip(sockets) {
+            if let Entry::Vacant(vacant) = tasks.entry(number) {
+                match listener(socket) {
+                    Ok(listener) => {
+                        let task = accept(Rc::clone(server), listener);
+                        vacant.insert(tokio::task::spawn_local(task).abort_handle());
+                    }
+                    Err(e) => result = Err(e),
+                }
+            }
+        }
+        result
+    }
+}
 
 /// Takes an inherited listener.
 ///
 /// # Errors
 /// If the kernel refuses to watch it.
-pub(super) fn listener(socket: OwnedFd) -> Result<Listener> {
+fn listener(socket: OwnedFd) -> Result<Listener> {
     let failed = |e: io::Error| Error::failed(format!("failed to take a listener: {e}"));
     let listener = TcpListener::from(socket);
     listener.set_nonblocking(true).map_err(failed)?;
@@ -54,7 +99,7 @@ pub(super) fn listener(socket: OwnedFd) -> Result<Listener> {
 }
 
 /// Accepts until the process is to stop.
-pub(super) async fn accept(server: Rc<Server>, listener: Listener) {
+async fn accept(server: Rc<Server>, listener: Listener) {
     let mut patience = PATIENCE;
     loop {
         let accepted = tokio::select! {
@@ -62,19 +107,29 @@ pub(super) async fn accept(server: Rc<Server>, listener: Listener) {
             () = server.stopped() => return,
         };
         match accepted {
-            Ok(stream) if server.counters.connections.get() >= server.limits.connections => {
-                count(&server.counters.refused, 1);
-                tokio::task::spawn_local(http::refuse(stream));
-            }
-            Ok(stream) => {
-                let weight = Weight::new(Rc::clone(&server));
-                tokio::task::spawn_local(http::connection(Rc::clone(&server), stream, weight));
-            }
+            Ok(stream) => receive(&server, stream),
             Err(e) => {
                 // Out of descriptors, or the peer gave up: others may succeed, but do not spin.
                 log::warn!("failed to accept a connection: {e}");
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
             }
+        }
+    }
+}
+
+/// Serves a connection, or refuses it where there is no place for it.
+fn receive(server: &Rc<Server>, stream: tokio::net::TcpStream) {
+    let address = stream.peer_addr().ok().map(|peer| peer.ip());
+    match server.crowd.enter(address, &server.limits()) {
+        Ok(place) => {
+            let (server, weight) = (Rc::clone(server), Weight::new(Rc::clone(server)));
+            let connection = Connection { server, stream, weight, place };
+            tokio::task::spawn_local(http::connection(connection));
+        }
+        Err(text) => {
+            server.counters.refused.count(StatusCode::SERVICE_UNAVAILABLE);
+            let refusals = Rc::clone(&server.refusals);
+            tokio::task::spawn_local(refusal::refuse(refusals, stream, text));
         }
     }
 }
@@ -138,7 +193,8 @@ mod tests {
     use super::*;
 
     fn loaded(own: usize, least: usize) -> Load {
-        let load = Load::new(4);
+        let load = Load::default();
+        load.set_shared(4);
         load.set_own(own);
         load.set_least(least);
         load
@@ -168,7 +224,7 @@ mod tests {
     fn alone_or_the_least_loaded_is_the_next() {
         assert!(loaded(3, 3).is_the_least() && loaded(2, 3).is_the_least());
         assert!(!loaded(4, 3).is_the_least());
-        let alone = Load::new(1);
+        let alone = Load::default();
         alone.set_own(7);
         assert!(alone.is_the_least());
         assert_eq!((alone.to_tell(), loaded(4, 3).to_tell()), (None, Some(4)));

@@ -9,8 +9,8 @@ use crate::control::{
     CaptureReport, ChildStatus, EncodeReport, Opened, Report, ServeReport, Status,
 };
 use crate::role::{AreaPlace, Role};
-use crate::serve::Server;
 use crate::serve::answer::{Answer, plain, whole};
+use crate::serve::{Server, formats};
 
 /// `GET /-/api/status`: sources, formats, rates, sequences, drops, viewers, processes and restarts.
 pub(super) async fn status(server: &Server) -> Answer {
@@ -34,18 +34,27 @@ fn describe(server: &Server, status: &Status) -> Value {
         })
         .collect();
     let viewers = |id| serves.iter().filter_map(|serve| serve.viewers.get(&id)).sum::<usize>();
-    let places = || server.feeds.iter().map(|feed| &feed.place);
+    let places: Vec<_> = server.feeds().iter().map(|feed| feed.place()).collect();
+    let places = || places.iter().map(|place| &**place);
     let sources: Vec<Value> = places()
         .filter(|place| place.origin == Origin::Camera)
-        .map(|AreaPlace { id, name, .. }| source(*id, name, capture(status, *id), viewers(*id)))
+        .map(|place| {
+            let report = capture(status, place.id);
+            told(source(place.id, &place.name, report, viewers(place.id)), server, status, place)
+        })
         .collect();
     let streams: Vec<Value> = places()
         .filter_map(|place| Some((place, place.made()?)))
-        .map(|(place, made)| stream(place, made, encode(status, place.id), viewers(place.id)))
+        .map(|(place, made)| {
+            let report = encode(status, place.id);
+            told(stream(place, made, report, viewers(place.id)), server, status, place)
+        })
         .collect();
     let shown = |place: &&AreaPlace| matches!(place.origin, Origin::Mule { .. });
-    let mules: Vec<Value> =
-        places().filter(shown).map(|place| mule(server, place, viewers(place.id))).collect();
+    let mules: Vec<Value> = places()
+        .filter(shown)
+        .map(|place| told(mule(server, place, viewers(place.id)), server, status, place))
+        .collect();
     let app_areas: Vec<Value> = places().filter_map(|place| app_area(status, place)).collect();
     let processes: Vec<Value> = status.children.iter().map(process).collect();
     json!({
@@ -63,9 +72,16 @@ fn describe(server: &Server, status: &Status) -> Value {
         "frames_dropped": serves.iter().map(|serve| serve.frames_dropped).sum::<u64>(),
         "given_up": serves.iter().map(|serve| serve.given_up).sum::<u64>(),
         "held_bytes": serves.iter().map(|serve| serve.held_bytes).sum::<u64>(),
-        "refused": serves.iter().map(|serve| serve.refused).sum::<u64>(),
+        "refused": serves.iter().flat_map(|serve| serve.refused.values()).sum::<u64>(),
         "processes": processes,
     })
+}
+
+/// Adds where a stream's pictures are to be had, and in which formats.
+fn told(mut stream: Value, server: &Server, status: &Status, place: &AreaPlace) -> Value {
+    stream["formats"] = Value::Array(formats::of(server, status, place));
+    stream["addresses"] = formats::addresses(&place.name);
+    stream
 }
 
 /// What the process reports that captures into this area, if it has answered.
@@ -138,6 +154,7 @@ fn stream(place: &AreaPlace, made: Made, report: Option<&EncodeReport>, viewers:
         "format": report.made.as_ref().map(format),
         "sequence": report.sequence,
         "published": report.published,
+        "keys": report.keys,
         "skipped": report.skipped,
         "corrupt": report.corrupt,
         "last_error": report.last_error,
@@ -150,7 +167,7 @@ fn stream(place: &AreaPlace, made: Made, report: Option<&EncodeReport>, viewers:
 /// An area that a program of the user's owns: what this process knows of it while somebody watches.
 fn mule(server: &Server, place: &AreaPlace, viewers: usize) -> Value {
     let AreaPlace { id, name, .. } = place;
-    let feed = server.feeds.iter().find(|feed| feed.place.id == *id);
+    let feed = server.feed_of(*id);
     let newest = feed.map(|feed| feed.newest()).unwrap_or_default();
     let state = if newest.state.is_live() { "live" } else { "no_signal" };
     json!({
@@ -187,6 +204,6 @@ fn format(opened: &Opened) -> Value {
 }
 
 /// Frames in a second from frames in 1000 seconds; rates are far below the 2^53 that a double holds exactly.
-fn thousandth(millifps: u64) -> f64 {
+pub(super) fn thousandth(millifps: u64) -> f64 {
     f64::from(u32::try_from(millifps).unwrap_or(u32::MAX)) / 1000.0
 }

@@ -4,9 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use eyelet_area::message::{Answer as Answered, Bits, MAX_REQUEST_PAYLOAD_LEN, Op, Outcome};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -14,57 +12,58 @@ use serde_json::{Value, json};
 use crate::config::Origin;
 use crate::serve::answer::{Answer, not_found, plain, whole};
 use crate::serve::query::Query;
-use crate::serve::{Feed, Server, websocket};
+use crate::serve::{Feed, Server, body, streams, websocket};
 
 /// The largest number that a parameter can give exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Answers `/-/api/areas` and, with a name or an id, one of them.
+/// Answers `/-/api/areas`: every area.
+pub(super) fn list(server: &Server) -> Answer {
+    let areas: Vec<Value> = server.feeds().iter().map(describe).collect();
+    let text = format!("{}\n", json!({ "areas": areas }));
+    whole(StatusCode::OK, "application/json", Bytes::from(text))
+}
+
+/// Answers for one area, by its name or its id.
 ///
 /// # Errors
-/// The answer: 400 for wrong parameters, 403 where changing is not allowed, 404 for no such area, 405, 413, 416, 502.
+/// The answer: 400 for wrong parameters, 403 where changing is not allowed, 404 for no such area, 413, 416, 502.
 pub(super) async fn answer(
     server: &Server,
-    name: Option<&str>,
+    name: &str,
     head: &Parts,
     body: Incoming,
 ) -> Result<Answer, Box<Answer>> {
-    let Some(name) = name else {
-        let areas: Vec<Value> = server.feeds.iter().map(describe).collect();
-        let text = format!("{}\n", json!({ "areas": areas }));
-        return Ok(whole(StatusCode::OK, "application/json", Bytes::from(text)));
-    };
-    let by_name = server.feeds.iter().find(|feed| feed.place.name == name);
-    let feed = by_name.or_else(|| server.feed(name.parse().ok()?));
-    let feed = feed.ok_or_else(|| Box::new(not_found()))?;
-    if !feed.place.origin.may_take_requests() {
+    let feed = streams::by_word(server, name).ok_or_else(|| Box::new(not_found()))?;
+    if !feed.place().origin.may_take_requests() {
         let text = "this area has pictures: /-/frame and /-/snapshot.jpg give them";
         return Err(Box::new(plain(StatusCode::NOT_FOUND, text)));
     }
     let query = Query::new(head.uri.query());
     let pos = whole_number(query, "pos")?.unwrap_or(0).cast_unsigned();
     let ask = match head.method {
-        Method::GET | Method::HEAD => {
-            let len = whole_number(query, "len")?.unwrap_or(0).cast_unsigned();
-            Op::Read { pos, len }
-        }
         Method::PUT => {
-            may_change(server, feed, head)?;
-            Op::Write { pos, payload: read(body).await? }
+            may_change(server, &feed, head)?;
+            Op::Write {
+                pos,
+                payload: body::read(body, MAX_REQUEST_PAYLOAD_LEN, &server.limits())
+                    .await?
+                    .to_vec(),
+            }
         }
         Method::POST => {
-            may_change(server, feed, head)?;
+            may_change(server, &feed, head)?;
             let bits = query.number("bits", 8.0..=64.0)?.unwrap_or(64.0);
             let bits = [8, 16, 32, 64].into_iter().find(|b| f64::from(*b) == bits);
             let bits =
                 bits.and_then(Bits::from_count).ok_or_else(|| bad("`bits` is 8, 16, 32 or 64"))?;
             Op::Add { pos, bits, amount: whole_number(query, "add")?.unwrap_or(1) }
         }
-        _ => return Err(Box::new(not_allowed())),
+        _ => Op::Read { pos, len: whole_number(query, "len")?.unwrap_or(0).cast_unsigned() },
     };
     let is_read = matches!(ask, Op::Read { .. });
     let answered = feed.requests().ask(ask).await.map_err(|e| {
-        Box::new(plain(StatusCode::BAD_GATEWAY, &format!("area {}: {e}", feed.place.name)))
+        Box::new(plain(StatusCode::BAD_GATEWAY, &format!("area {}: {e}", feed.place().name)))
     })?;
     done(answered, is_read)
 }
@@ -84,7 +83,10 @@ fn done(answered: Answered, is_read: bool) -> Result<Answer, Box<Answer>> {
             let text = format!("the area has {} bytes; that part lies beyond", answered.value);
             refuse(StatusCode::RANGE_NOT_SATISFIABLE, &text)
         }
-        Outcome::Refused => refuse(StatusCode::FORBIDDEN, "the area's owner takes no such request"),
+        Outcome::Refused => match answered.why() {
+            "" => refuse(StatusCode::FORBIDDEN, "the area's owner takes no such request"),
+            why => refuse(StatusCode::FORBIDDEN, &format!("the area's owner refuses: {why}")),
+        },
         Outcome::TooLong => {
             let text = format!("`len` is {MAX_REQUEST_PAYLOAD_LEN} at the most");
             refuse(StatusCode::BAD_REQUEST, &text)
@@ -95,25 +97,14 @@ fn done(answered: Answered, is_read: bool) -> Result<Answer, Box<Answer>> {
 /// Only what was named at the start may be changed, and no other site's page may do it.
 fn may_change(server: &Server, feed: &Feed, head: &Parts) -> Result<(), Box<Answer>> {
     let refuse = |text: &str| Err(Box::new(plain(StatusCode::FORBIDDEN, text)));
-    let name = &feed.place.name;
-    if !server.writable.iter().any(|writable| writable == name) {
+    let name = &feed.place().name;
+    if !server.config().writable.iter().any(|writable| writable == name) {
         return refuse(&format!("start with --api-write {name} to let clients change this area"));
     }
     if !websocket::is_same_origin(&head.headers) {
         return refuse("this page's origin may not change anything here");
     }
     Ok(())
-}
-
-async fn read(body: Incoming) -> Result<Vec<u8>, Box<Answer>> {
-    match Limited::new(body, MAX_REQUEST_PAYLOAD_LEN).collect().await {
-        Ok(body) => Ok(body.to_bytes().to_vec()),
-        Err(e) if e.is::<http_body_util::LengthLimitError>() => {
-            let text = format!("the body is longer than {MAX_REQUEST_PAYLOAD_LEN} bytes");
-            Err(Box::new(plain(StatusCode::PAYLOAD_TOO_LARGE, &text)))
-        }
-        Err(_) => Err(bad("the body did not arrive")),
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "whole, and within what both hold exactly")]
@@ -130,23 +121,16 @@ fn bad(text: &str) -> Box<Answer> {
     Box::new(plain(StatusCode::BAD_REQUEST, text))
 }
 
-fn not_allowed() -> Answer {
-    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "GET reads, PUT writes, POST adds");
-    let allowed = HeaderValue::from_static("GET, HEAD, PUT, POST");
-    answer.headers_mut().insert(header::ALLOW, allowed);
-    answer
-}
-
 fn describe(feed: &Rc<Feed>) -> Value {
     let newest = feed.newest();
-    let len = match feed.place.origin {
+    let len = match feed.place().origin {
         Origin::App { len } => Some(len),
         _ => newest.frame.as_ref().map(|frame| frame.info().len),
     };
     json!({
-        "id": feed.place.id,
-        "name": feed.place.name,
-        "kind": feed.place.origin.name(),
+        "id": feed.place().id,
+        "name": feed.place().name,
+        "kind": feed.place().origin.name(),
         "state": if newest.state.is_live() { "live" } else { "no_signal" },
         "len": len,
     })

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use crate::serve::count;
+use crate::serve::counters::count;
 use crate::serve::query::Query;
 
 /// The longest `key=` that is remembered for a client.

@@ -2,32 +2,45 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
-use crate::control::{Control, FromChild, Report, ServeReport, Status, ToChild};
+use crate::control::{AppReport, Control, FromChild, Report, ServeReport, Status, ToChild};
 use crate::error::{Error, Result};
+use crate::panel::{Done, Job};
+use crate::role;
 use crate::serve::Server;
+use crate::serve::audience::News;
 use crate::serve::load::Load;
 use crate::serve::readiness::{self, Registered};
 
 /// The supervisor answers within a quarter second; more means that it is very busy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A USB camera that does not answer is given up by its driver after 5 s at the most.
+const PANEL_PATIENCE: Duration = Duration::from_secs(6);
+
 /// The line to the supervisor.
 #[derive(Debug)]
 pub(super) struct Line {
     control: AsyncFd<Registered<Control>>,
     asked: RefCell<HashMap<u64, oneshot::Sender<Status>>>,
+    asked_panels: RefCell<HashMap<u64, oneshot::Sender<Result<Done>>>>,
     last: Cell<u64>,
 }
 
 impl Line {
     pub(super) fn new(control: Control) -> Result<Self> {
         let control = readiness::register(control)?;
-        Ok(Self { control, asked: RefCell::default(), last: Cell::new(0) })
+        Ok(Self {
+            control,
+            asked: RefCell::default(),
+            asked_panels: RefCell::default(),
+            last: Cell::new(0),
+        })
     }
 
     /// Asks how everybody is.
@@ -42,6 +55,23 @@ impl Line {
         answer.ok()?.ok()
     }
 
+    /// Tells how many clients watch here.
+    pub(super) fn tell_watching(&self, watching: u64) {
+        self.control.get_ref().0.send(&FromChild::Watching(watching));
+    }
+
+    /// Has something done with a camera's controls; none if it is not done in time, which it may be later.
+    pub(super) async fn panel(&self, area: usize, job: Job) -> Option<Result<Done>> {
+        let ask = self.last.get() + 1;
+        self.last.set(ask);
+        let (sender, answer) = oneshot::channel();
+        self.asked_panels.borrow_mut().insert(ask, sender);
+        self.control.get_ref().0.send(&FromChild::AskPanel { ask, area, job });
+        let answer = tokio::time::timeout(PANEL_PATIENCE, answer).await;
+        self.asked_panels.borrow_mut().remove(&ask);
+        answer.ok()?.ok()
+    }
+
     /// Tells how much this process has to do.
     pub(super) fn tell_load(&self, load: &Load) {
         if let Some(load) = load.to_tell() {
@@ -50,10 +80,11 @@ impl Line {
     }
 
     /// Answers the supervisor until the line ends.
-    pub(super) async fn serve(&self, server: &Server) -> Result<()> {
+    pub(super) async fn serve(&self, server: &Rc<Server>) -> Result<()> {
         loop {
             let mut ready = self.control.readable().await.map_err(|e| failed(&e))?;
-            match self.control.get_ref().0.try_receive::<ToChild>()? {
+            let (message, sockets) = self.control.get_ref().0.try_receive_with_sockets()?;
+            match message {
                 Some(ToChild::Report { ask }) => {
                     let report = Report::Serve(report(server));
                     self.control.get_ref().0.send(&FromChild::Report { ask, report });
@@ -64,7 +95,27 @@ impl Line {
                         asker.send(*status).ok();
                     }
                 }
+                Some(ToChild::PanelAnswer { ask, outcome }) => {
+                    if let Some(asker) = self.asked_panels.borrow_mut().remove(&ask) {
+                        asker.send(outcome).ok();
+                    }
+                }
                 Some(ToChild::LeastLoad(least)) => server.load.set_least(least),
+                Some(ToChild::ControlsChanged { area, controls }) => {
+                    let stream = u32::try_from(area).unwrap_or(u32::MAX);
+                    server.audience.tell(News::Controls(stream, controls)).await;
+                }
+                Some(ToChild::Viewers(count)) => server.audience.tell(News::Viewers(count)).await,
+                Some(ToChild::Renewed) => {
+                    let renewed = role::renewed(sockets);
+                    // What could not be taken over is said, and the rest goes on.
+                    if let Err(e) = renewed.and_then(|(boot, sockets)| server.renew(boot, sockets))
+                    {
+                        log::error!("{e}");
+                    }
+                }
+                // It is for a capture role.
+                Some(ToChild::Panel { .. }) => {}
                 None => ready.clear_ready(),
             }
         }
@@ -74,14 +125,21 @@ impl Line {
 fn report(server: &Server) -> ServeReport {
     let counters = &server.counters;
     ServeReport {
-        connections: counters.connections.get(),
-        viewers: server.feeds.iter().map(|feed| (feed.place.id, feed.watching())).collect(),
+        connections: server.crowd.count(),
+        viewers: server.feeds().iter().map(|feed| (feed.place().id, feed.watching())).collect(),
         frames_sent: counters.frames_sent.get(),
         bytes_sent: counters.bytes_sent.get(),
         frames_dropped: counters.frames_dropped.get(),
         given_up: server.held.given_up(),
         held_bytes: server.held.bytes(),
         refused: counters.refused.get(),
+        closed: counters.closed.get(),
+        app: server.app().map(|gate| AppReport {
+            places: gate.places(),
+            taken: gate.taken(),
+            requests: counters.app_requests.get(),
+            failures: counters.app_failures.get(),
+        }),
     }
 }
 

@@ -25,34 +25,35 @@ pub(crate) async fn answer(
 ) -> Option<Result<Answer, Box<Answer>>> {
     let query = Query::new(head.uri.query());
     let (word, feed) = match head.uri.path() {
-        "/stream" | "/snapshot" | "/state" => (&head.uri.path()[1..], server.feeds.first()?),
+        "/stream" | "/snapshot" | "/state" => (&head.uri.path()[1..], streams::first(server)?),
         "/" => {
             let action = query.get("action")?;
             let (word, number) = action.split_once('_').unwrap_or((&action, "0"));
-            let camera = server.feeds.iter().filter(|feed| feed.place.origin.is_shown_first());
+            let feeds = server.feeds();
+            let camera = feeds.iter().filter(|feed| feed.place().origin.is_shown_first());
             let camera = number.parse().ok().and_then(|number| camera.clone().nth(number));
             let known = ["stream", "snapshot"].into_iter().find(|known| *known == word);
             match (known, camera) {
-                (Some(word), Some(camera)) => (word, camera),
+                (Some(word), Some(camera)) => (word, Rc::clone(camera)),
                 _ => return Some(Ok(not_found())),
             }
         }
         _ => return None,
     };
-    let jpeg = streams::as_jpeg(server, feed, None);
+    let jpeg = streams::as_jpeg(server, &feed, None);
     Some(match word {
-        "state" => Ok(state(server, jpeg).await),
-        "snapshot" => snapshot::jpeg(server, jpeg, query).await.map(with_fields),
+        "state" => Ok(state(server, &jpeg).await),
+        "snapshot" => snapshot::jpeg(server, &jpeg, query).await.map(with_fields),
         _ => {
             let style = Style {
                 is_advanced: query.is_on("advance_headers") || query.is_on("advance"),
                 has_extra: query.is_on("extra_headers"),
                 is_empty: query.is_on("zero_data"),
-                cookie: None,
+                ..Style::default()
             };
             let client = (head.uri.path() == "/stream").then(|| server.clients.add(query));
             let cookie = client.as_ref().map(|c| format!("stream_client={}/{}", c.key, c.id));
-            takeover::pictures(jpeg, query, Style { cookie, ..style }, client, head, slot).await
+            takeover::pictures(&jpeg, query, Style { cookie, ..style }, client, head, slot).await
         }
     })
 }
@@ -76,7 +77,7 @@ fn with_fields(mut answer: Answer) -> Answer {
 
 /// `/state`: encoder, source and clients in ustreamer's words. The clients are those of this process.
 async fn state(server: &Server, jpeg: &Feed) -> Answer {
-    let camera = jpeg.place.camera();
+    let camera = jpeg.place().camera();
     let status = server.line.status().await;
     let report = status.as_ref().and_then(|status| api::capture(status, camera));
     let opened = report.and_then(|report| report.opened.as_ref());
@@ -95,7 +96,7 @@ async fn state(server: &Server, jpeg: &Feed) -> Answer {
         .collect();
     let state = json!({"ok": true, "result": {
         "instance_id": "",
-        "encoder": {"type": "CPU", "quality": jpeg.place.kind().and_then(Kind::quality).unwrap_or(0)},
+        "encoder": {"type": "CPU", "quality": jpeg.place().kind().and_then(Kind::quality).unwrap_or(0)},
         "source": {
             "resolution": {
                 "width": opened.map_or(0, |opened| opened.width),

@@ -6,17 +6,17 @@ use std::sync::{Arc, Weak};
 use eyelet_area::Frame;
 
 /// Frames that somebody may still hold.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Held {
-    budget: u64,
+    budget: Cell<u64>,
     frames: RefCell<Vec<Weak<Frame>>>,
     given_up: Cell<u64>,
 }
 
 impl Held {
     /// Lets slow viewers hold so many bytes.
-    pub(crate) fn new(budget: u64) -> Self {
-        Self { budget, frames: RefCell::default(), given_up: Cell::new(0) }
+    pub(crate) fn set_budget(&self, budget: u64) {
+        self.budget.set(budget);
     }
 
     /// Counts a frame until nobody holds it any more.
@@ -28,7 +28,7 @@ impl Held {
 
     /// Tells whether the frames that are held, but for the newest, are more than the budget.
     pub(crate) fn exceeds_budget(&self, newest: &Arc<Frame>) -> bool {
-        self.bytes().saturating_sub(newest.info().len) > self.budget
+        self.bytes().saturating_sub(newest.info().len) > self.budget.get()
     }
 
     /// Adds up what is held, the newest of each feed included.
@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn only_what_somebody_holds_counts() {
-        let held = Held::new(1000);
+        let held = Held::default();
+        held.set_budget(1000);
         let (slow, newest) = (frame(900), frame(300));
         held.add(&slow);
         held.add(&frame(5000));

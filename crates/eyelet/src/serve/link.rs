@@ -1,28 +1,35 @@
 //! A WebSocket connection from our side: always reading, one message out at a time.
 //!
-//! Pings and closes are answered here. What waits to be sent is bounded: one pong, a handful of texts, one frame.
+//! Pings and closes are answered here. What waits to be sent is bounded: a few pongs, a handful of texts, one frame.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use eyelet_area::{Frame, MonotonicNs};
-use eyelet_wire::websocket::{Decoder, Message, Opcode, Role, close_payload, header};
+use eyelet_wire::websocket::{
+    Decoder, MAX_CONTROL_PAYLOAD, Message, Opcode, Role, close_payload, header,
+};
 use rustix::net::Shutdown;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use crate::serve::counters::Counters;
 use crate::serve::sending::Sending;
 use crate::serve::{input, tcp};
 
 /// Texts that may wait for a viewer that does not read; more is a flood of questions.
 const MAX_WAITING: usize = 64;
+/// Bytes of pongs that may wait: sixteen of the longest. Of more pings than that only the last is answered, as RFC 6455,
+/// section 5.5.3, allows.
+const MAX_PONGS_LEN: usize = 16 * (2 + MAX_CONTROL_PAYLOAD);
 /// After a close frame the other side has so long to answer before the connection is cut.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -43,13 +50,15 @@ pub(crate) enum Heard {
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: TcpStream,
+    counters: Rc<Counters>,
     decoder: Decoder,
     input: BytesMut,
     sending: Sending,
     /// What is being sent is a frame or a message whose end somebody waits for.
     is_awaited: bool,
     waiting: VecDeque<Vec<u8>>,
-    pong: Option<Vec<u8>>,
+    /// Pongs that wait, one behind the other as they are sent.
+    pongs: Vec<u8>,
     end: End,
     /// With which code the client has closed; 1005 if it gave none.
     closed_with: Option<u16>,
@@ -67,15 +76,21 @@ enum End {
 
 impl Link {
     /// Takes a socket after (or just before) the handshake; `read_ahead` is what was read beyond the request.
-    pub(crate) fn new(stream: TcpStream, read_ahead: BytesMut, max_message: usize) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        read_ahead: BytesMut,
+        max_message: usize,
+        counters: Rc<Counters>,
+    ) -> Self {
         Self {
             stream,
+            counters,
             decoder: Decoder::new(Role::Server, max_message),
             input: read_ahead,
             sending: Sending::default(),
             is_awaited: false,
             waiting: VecDeque::new(),
-            pong: None,
+            pongs: Vec::new(),
             end: End::Open,
             closed_with: None,
             is_aborted: false,
@@ -102,7 +117,7 @@ impl Link {
     /// Sends a text message when the socket takes it.
     pub(crate) fn send_text(&mut self, text: &str) {
         if self.waiting.len() >= MAX_WAITING {
-            self.close(1008, "too many questions without reading the answers");
+            self.refuse(1008, "too many questions without reading the answers");
             return;
         }
         self.waiting.push_back(message(Opcode::Text, text.as_bytes()));
@@ -113,7 +128,7 @@ impl Link {
         if self.is_aborted {
             return false;
         }
-        let nothing_waits = self.waiting.is_empty() && self.pong.is_none();
+        let nothing_waits = self.waiting.is_empty() && self.pongs.is_empty();
         !self.sending.is_active() && nothing_waits && matches!(self.end, End::Open)
     }
 
@@ -157,9 +172,15 @@ impl Link {
         }
     }
 
+    /// The same for what the client has done, which is counted.
+    pub(crate) fn refuse(&mut self, code: u16, reason: &str) {
+        self.counters.closed.count(code);
+        self.close(code, reason);
+    }
+
     /// Begins to end a connection whose client says more than anybody listens to.
     pub(crate) fn close_too_many_messages(&mut self) {
-        self.close(1009, "too many messages wait for the app");
+        self.refuse(1009, "too many messages wait for the app");
     }
 
     /// When the frame was captured that it is in the middle of.
@@ -245,9 +266,7 @@ impl Link {
         loop {
             match self.decoder.decode(&mut self.input) {
                 Ok(None) => return None,
-                Ok(Some(Message::Ping(payload))) => {
-                    self.pong = Some(message(Opcode::Pong, &payload))
-                }
+                Ok(Some(Message::Ping(payload))) => self.answer_ping(&payload),
                 Ok(Some(Message::Pong(_))) => {}
                 // RFC 6455, section 5.5.1: answered with the same code.
                 Ok(Some(Message::Close(reason))) => {
@@ -264,13 +283,25 @@ impl Link {
                 }
                 Ok(Some(_)) => {}
                 Err(violation) => {
-                    self.close(violation.close_code(), &violation.to_string());
+                    self.refuse(violation.close_code(), &violation.to_string());
                     // Nothing more can be understood.
                     self.input.clear();
                     return None;
                 }
             }
         }
+    }
+
+    fn answer_ping(&mut self, payload: &[u8]) {
+        // Once the close frame is out, nothing follows it.
+        if matches!(self.end, End::Lingering(_)) {
+            return;
+        }
+        let pong = message(Opcode::Pong, payload);
+        if self.pongs.len() + pong.len() > MAX_PONGS_LEN {
+            self.pongs.clear();
+        }
+        self.pongs.extend_from_slice(&pong);
     }
 
     /// Begins to send what waits, most urgent first.
@@ -280,10 +311,8 @@ impl Link {
         }
         if let Some(next) = self.waiting.pop_front() {
             self.sending.begin(&next);
-        } else if let Some(pong) =
-            self.pong.take().filter(|_| !matches!(self.end, End::Lingering(_)))
-        {
-            self.sending.begin(&pong);
+        } else if !self.pongs.is_empty() {
+            self.sending.begin(&std::mem::take(&mut self.pongs));
         } else if let End::Closing(close) = &mut self.end {
             if close.is_empty() {
                 // The close frame is out: no more from our side.

@@ -8,23 +8,20 @@ use tokio::sync::Notify;
 use crate::serve::Server;
 
 /// How much this process has to do, beside the least that any has.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Load {
     own: Cell<usize>,
     least: Cell<usize>,
     /// There are other serve processes.
-    is_shared: bool,
+    is_shared: Cell<bool>,
     pub(super) changed: Notify,
 }
 
 impl Load {
-    pub(super) fn new(serve_processes: usize) -> Self {
-        Self {
-            own: Cell::new(0),
-            least: Cell::new(0),
-            is_shared: serve_processes > 1,
-            changed: Notify::new(),
-        }
+    /// Says how many serve processes there are, this one included.
+    pub(super) fn set_shared(&self, serve_processes: usize) {
+        self.is_shared.set(serve_processes > 1);
+        self.changed.notify_waiters();
     }
 
     /// The supervisor says what the least is.
@@ -35,7 +32,7 @@ impl Load {
 
     /// Gives what there is to tell the supervisor; none while there is nobody to share with.
     pub(super) fn to_tell(&self) -> Option<usize> {
-        self.is_shared.then(|| self.own.get())
+        self.is_shared.get().then(|| self.own.get())
     }
 
     pub(super) fn set_own(&self, own: usize) {
@@ -44,7 +41,7 @@ impl Load {
     }
 
     pub(super) fn is_the_least(&self) -> bool {
-        !self.is_shared || self.own.get() <= self.least.get()
+        !self.is_shared.get() || self.own.get() <= self.least.get()
     }
 }
 

@@ -7,9 +7,16 @@ mod accept;
 pub(crate) mod answer;
 mod api;
 mod areas;
+pub(crate) mod audience;
+pub(crate) mod body;
 mod clients;
 mod control;
+pub(crate) mod controls;
+pub(crate) mod counters;
+mod crowd;
+pub(crate) mod exchange;
 mod familiar;
+mod formats;
 mod held;
 mod http;
 mod hub;
@@ -17,10 +24,15 @@ pub(crate) mod inbox;
 mod input;
 pub(crate) mod link;
 mod load;
+mod metrics;
 mod multipart;
+mod outlets;
 pub(crate) mod outstanding;
 pub(crate) mod query;
 mod readiness;
+mod recent;
+mod refusal;
+mod renewal;
 mod requests;
 mod routes;
 pub(crate) mod sending;
@@ -34,7 +46,7 @@ pub(crate) mod viewer;
 pub(crate) mod websocket;
 mod wrapping;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,47 +54,40 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::app::Gate;
-use crate::config::Limits;
+use crate::config::{Config, Limits};
 use crate::error::{Error, Result};
 use crate::role::{AreaPlace, Born};
 use control::Line;
+use counters::{Counters, count};
 use held::Held;
-pub(crate) use hub::{Feed, Joined, Newest, Outlet, Watching};
+pub(crate) use hub::{Feed, Joined, Newest, Watching};
+pub(crate) use outlets::Outlet;
+pub use routes::addresses;
 
 /// What all connections of a serve process share.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) limits: Limits,
-    pub(crate) feeds: Vec<Rc<Feed>>,
-    pub(crate) app: Option<Gate>,
-    pub(crate) counters: Counters,
+    /// What the run is told; a reload replaces it.
+    config: RefCell<Rc<Config>>,
+    /// Every area, by its id.
+    feeds: RefCell<Rc<[Rc<Feed>]>>,
+    /// The way into the app, where there is one.
+    app: RefCell<Option<Rc<Gate>>>,
+    listening: accept::Listening,
+    crowd: Rc<crowd::Crowd>,
+    refusals: Rc<refusal::Refusals>,
+    pub(crate) counters: Rc<Counters>,
     load: load::Load,
     line: Line,
     /// Frames that slow viewers hold.
     held: Rc<Held>,
     /// Who is watching `/stream`.
     clients: clients::Clients,
+    pub(crate) audience: audience::Audience,
     snapshots: snapshot::Maker,
     trimming: trimming::Trimming,
-    /// Areas that clients may change.
-    writable: Vec<String>,
     /// Becomes true when the process is to stop.
     stop: watch::Receiver<bool>,
-}
-
-/// Counted since the process started.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) connections: Cell<usize>,
-    pub(crate) frames_sent: Cell<u64>,
-    pub(crate) bytes_sent: Cell<u64>,
-    pub(crate) frames_dropped: Cell<u64>,
-    pub(crate) refused: Cell<u64>,
-}
-
-/// Adds to a counter.
-pub(crate) fn count(counter: &Cell<u64>, more: u64) {
-    counter.set(counter.get() + more);
 }
 
 impl Server {
@@ -100,9 +105,46 @@ impl Server {
         count(&self.counters.bytes_sent, bytes);
     }
 
+    /// What the run is told now. Ask again after a wait: a reload may have replaced it.
+    pub(crate) fn config(&self) -> Rc<Config> {
+        Rc::clone(&self.config.borrow())
+    }
+
+    /// What one viewer and all of them may take now.
+    pub(crate) fn limits(&self) -> Limits {
+        self.config.borrow().limits
+    }
+
+    /// The way into the app, where there is one.
+    pub(crate) fn app(&self) -> Option<Rc<Gate>> {
+        self.app.borrow().clone()
+    }
+
+    /// The areas that there are now, in the order of their ids.
+    pub(crate) fn feeds(&self) -> Rc<[Rc<Feed>]> {
+        Rc::clone(&self.feeds.borrow())
+    }
+
     /// Finds an area by its id.
-    pub(crate) fn feed(&self, id: u32) -> Option<&Rc<Feed>> {
-        self.feeds.get(usize::try_from(id).ok()?)
+    pub(crate) fn feed(&self, id: u32) -> Option<Rc<Feed>> {
+        self.feed_of(usize::try_from(id).ok()?)
+    }
+
+    /// The same for an id of our own.
+    pub(crate) fn feed_of(&self, id: usize) -> Option<Rc<Feed>> {
+        self.feeds.borrow().iter().find(|feed| feed.place().id == id).cloned()
+    }
+
+    /// Finds an area by its name.
+    pub(crate) fn feed_named(&self, name: &str) -> Option<Rc<Feed>> {
+        self.feeds.borrow().iter().find(|feed| feed.place().name == name).cloned()
+    }
+
+    /// Begins to follow an area.
+    fn begin_feed(&self, place: AreaPlace) -> Rc<Feed> {
+        let feed = Rc::new(Feed::new(place, Rc::clone(&self.held)));
+        tokio::task::spawn_local(Rc::clone(&feed).follow());
+        feed
     }
 }
 
@@ -124,38 +166,26 @@ pub fn run(born: Born) -> Result<()> {
 async fn serve(born: Born) -> Result<()> {
     let Born { boot, control, sockets } = born;
     let (stop_sender, stop) = watch::channel(false);
-    let held = Rc::new(Held::new(boot.config.limits.held_bytes));
-    let feed = |area: AreaPlace| Rc::new(Feed::new(area, Rc::clone(&held)));
-    let feeds = boot.areas.into_iter().map(feed);
-    let app = boot
-        .config
-        .app
-        .as_ref()
-        .zip(boot.app_socket)
-        .map(|(app, socket)| Gate::new(socket, app.places()));
     let server = Rc::new(Server {
-        limits: boot.config.limits,
-        feeds: feeds.collect(),
-        app,
-        counters: Counters::default(),
-        load: load::Load::new(boot.config.serve_processes),
+        config: RefCell::new(Rc::new(boot.config.clone())),
+        feeds: RefCell::default(),
+        app: RefCell::default(),
+        listening: accept::Listening::default(),
+        crowd: Rc::default(),
+        refusals: Rc::default(),
+        counters: Rc::default(),
+        load: load::Load::default(),
         line: Line::new(control)?,
-        held: Rc::clone(&held),
+        held: Rc::default(),
         clients: clients::Clients::default(),
+        audience: audience::Audience::default(),
         snapshots: snapshot::Maker::default(),
         trimming: trimming::Trimming::default(),
-        writable: boot.config.writable,
         stop,
     });
-    for feed in &server.feeds {
-        tokio::task::spawn_local(Rc::clone(feed).follow());
-    }
     let mut terminated = terminate_signal()?;
-    for socket in sockets {
-        let listener = accept::listener(socket)?;
-        tokio::task::spawn_local(accept::accept(Rc::clone(&server), listener));
-    }
-    server.line.tell_load(&server.load);
+    server.renew(boot, sockets)?;
+    tokio::task::spawn_local(audience::report(Rc::clone(&server)));
     tokio::select! {
         ended = server.line.serve(&server) => return ended,
         _ = terminated.recv() => {}
@@ -172,8 +202,8 @@ fn terminate_signal() -> Result<tokio::signal::unix::Signal> {
 
 /// Waits until every connection has ended, or the time for that is over.
 async fn drain(server: &Server) {
-    let deadline = tokio::time::Instant::now() + server.limits.stop_timeout;
-    while server.counters.connections.get() > 0 && tokio::time::Instant::now() < deadline {
+    let deadline = tokio::time::Instant::now() + server.limits().stop_timeout;
+    while server.crowd.count() > 0 && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Pictures one after the other in one HTTP answer: `multipart/x-mixed-replace`, the words of it.
+//! Pictures one after the other in one HTTP answer: `multipart/x-mixed-replace`, the words of it. H.264 needs none.
 //!
 //! A part states its length, and the boundary comes right behind the picture, so that a client need not wait for the
 //! next one to know where this one ends. Source: RFC 2046, section 5.1; the header fields are those that ustreamer and
@@ -24,6 +24,8 @@ pub(crate) struct Style {
     pub(crate) has_extra: bool,
     /// The parts are empty: for who counts frames only.
     pub(crate) is_empty: bool,
+    /// There is nothing around the frames: they are H.264, which tells them apart itself.
+    pub(crate) is_bare: bool,
     /// `NAME=VALUE` of a cookie by which the client finds itself in `/state`.
     pub(crate) cookie: Option<String>,
 }
@@ -31,7 +33,7 @@ pub(crate) struct Style {
 impl Style {
     /// Tells whether the parts are the same for all who have this style.
     pub(crate) fn is_common(&self) -> bool {
-        !(self.is_advanced || self.has_extra || self.is_empty)
+        !(self.is_advanced || self.has_extra || self.is_empty || self.is_bare)
     }
 
     /// Gives the head of the answer, up to the first boundary.
@@ -41,23 +43,31 @@ impl Style {
             Some(cookie) => format!("Set-Cookie: {cookie}; path=/; max-age=30; SameSite=Lax\r\n"),
             None => String::new(),
         };
+        // Registered for RTP (RFC 6184); clients look at the bytes anyway.
+        let content_type = match self.is_bare {
+            true => "video/h264".to_owned(),
+            false => format!("multipart/x-mixed-replace;boundary={BOUNDARY}"),
+        };
         format!(
             "{version} 200 OK\r\nConnection: close\r\nCache-Control: no-store, no-cache, must-revalidate, max-age=0\r\n\
              Pragma: no-cache\r\nExpires: Mon, 3 Jan 2000 12:34:56 GMT\r\nX-Accel-Buffering: no\r\n\
              X-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: cross-origin\r\n{cookie}\
-             Content-Type: multipart/x-mixed-replace;boundary={BOUNDARY}\r\n\r\n"
+             Content-Type: {content_type}\r\n\r\n"
         )
     }
 
     /// Gives what comes before the first part's picture and would come before the first part.
     pub(crate) fn opening(&self) -> String {
+        if self.is_bare {
+            return String::new();
+        }
         let head = if self.is_advanced { ADVANCED_HEAD } else { "" };
         format!("--{BOUNDARY}\r\n{head}")
     }
 
     /// Gives what comes right before a picture.
     pub(crate) fn part_head(&self, info: &FrameInfo, client_fps: u32, dropped: u64) -> String {
-        if self.is_advanced {
+        if self.is_advanced || self.is_bare {
             return String::new();
         }
         let mut head = if self.is_empty { head_of_len(info, 0) } else { part_head(info) };
@@ -72,7 +82,11 @@ impl Style {
 
     /// Gives what comes right behind a picture.
     pub(crate) fn tail(&self) -> &'static [u8] {
-        if self.is_advanced { ADVANCED_TAIL } else { BOUNDARY_LINE }
+        match self {
+            Self { is_bare: true, .. } => &[],
+            Self { is_advanced: true, .. } => ADVANCED_TAIL,
+            _ => BOUNDARY_LINE,
+        }
     }
 }
 
@@ -157,6 +171,14 @@ mod tests {
         let tail = String::from_utf8(style.tail().to_vec()).unwrap();
         assert!(tail.ends_with("\r\n\r\n") && !tail.contains("Length"));
         assert!(style.opening().ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn around_h264_there_is_nothing() {
+        let style = Style { is_bare: true, ..Style::default() };
+        assert!(style.answer_head(true).ends_with("Content-Type: video/h264\r\n\r\n"));
+        assert_eq!(style.opening() + &style.part_head(&info(), 0, 0), "");
+        assert!(style.tail().is_empty() && !style.is_common());
     }
 
     #[test]

@@ -3,19 +3,82 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 
 use crate::app;
-use crate::serve::answer::{Answer, not_found, plain};
+use crate::serve::answer::{Answer, not_found, plain, whole};
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
 use crate::serve::takeover::{self, Slot, Takeover, hand_over};
 use crate::serve::{
-    Feed, Server, api, areas, count, familiar, site, snapshot, streams, viewer, websocket,
+    Feed, Server, api, areas, controls, familiar, metrics, site, snapshot, streams, viewer,
+    websocket,
 };
+
+/// What answers an address below `/-/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    WebSocket,
+    Stream,
+    StreamH264,
+    SnapshotJpeg,
+    SnapshotPng,
+    Frame,
+    Health,
+    Metrics,
+    Status,
+    Areas,
+    Area,
+    Controls,
+    OpenApi,
+}
+
+/// Reading alone.
+const READ: &str = "GET, HEAD";
+
+/// Every address below `/-/` but those of the player's files: what answers it, and which methods.
+///
+/// `docs/ref/openapi.json` describes each; a test compares them.
+const OWN: [(&str, &str, Own); 13] = [
+    ("ws", "GET", Own::WebSocket),
+    ("stream.mjpg", READ, Own::Stream),
+    ("stream.h264", READ, Own::StreamH264),
+    ("snapshot.jpg", READ, Own::SnapshotJpeg),
+    ("snapshot.png", READ, Own::SnapshotPng),
+    ("frame", READ, Own::Frame),
+    ("healthz", READ, Own::Health),
+    ("metrics", READ, Own::Metrics),
+    ("api/status", READ, Own::Status),
+    ("api/areas", READ, Own::Areas),
+    ("api/areas/{name}", "GET, HEAD, PUT, POST", Own::Area),
+    ("api/controls", "GET, HEAD, PUT, DELETE", Own::Controls),
+    ("api/openapi.json", READ, Own::OpenApi),
+];
+
+/// The description of the addresses below `/-/`, OpenAPI 3.1.
+const OPENAPI: &str = include_str!("../../../../docs/ref/openapi.json");
+
+/// Gives every address below `/-/` but those of the player's files, with its methods: `/-/api/status`, `GET, HEAD`. A part
+/// in braces stands for any name.
+pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
+    OWN.into_iter().map(|(path, methods, _)| (format!("/-/{path}"), methods))
+}
+
+/// Finds what answers an address, which methods it has, and the name at the end of the address, if it has one.
+fn find(own: &str) -> Option<(Own, &'static str, &str)> {
+    OWN.into_iter().find_map(|(path, methods, to)| {
+        let name = match path.strip_suffix("{name}") {
+            Some(before) => own.strip_prefix(before).filter(|name| !name.is_empty())?,
+            None if path == own => "",
+            None => return None,
+        };
+        Some((to, methods, name))
+    })
+}
 
 /// Answers a request, or hands the socket over.
 ///
@@ -29,7 +92,7 @@ pub(crate) async fn answer(
 ) -> Answer {
     let answer = route(server, request, peer, slot).await.unwrap_or_else(|answer| *answer);
     if answer.status().is_client_error() || answer.status().is_server_error() {
-        count(&server.counters.refused, 1);
+        server.counters.refused.count(answer.status());
     }
     answer
 }
@@ -41,44 +104,57 @@ async fn route(
     slot: &Slot,
 ) -> Result<Answer, Box<Answer>> {
     let is_own = request.uri().path().starts_with("/-/");
-    if !is_own && server.app.is_some() {
-        let request = app::Request::read(request, peer, &server.limits).await?;
+    if !is_own && server.app().is_some() {
+        let config = server.config();
+        let origins = &config.allowed_origins;
+        let request = app::Request::read(request, peer, &config.limits, origins).await?;
         return Ok(hand_over(slot, Takeover::App(Box::new(request))).await);
     }
     let (head, body) = request.into_parts();
     let Some(own) = head.uri.path().strip_prefix("/-/") else {
-        only_get(&head)?;
+        only(READ, &head)?;
         if let Some(answer) = familiar::answer(server, &head, slot).await {
             return answer;
         }
-        let known = head.headers.get(header::IF_NONE_MATCH);
-        return Ok(site::page(head.uri.path(), known).unwrap_or_else(not_found));
+        return Ok(site::page(head.uri.path(), &head.headers).unwrap_or_else(not_found));
     };
-    if own == "ws" {
-        return watch(server, &head, slot).await;
-    }
-    if let Some(rest) = own.strip_prefix("api/areas") {
-        let name = rest.strip_prefix('/').filter(|name| !name.is_empty());
-        if rest.is_empty() || name.is_some() {
-            return areas::answer(server, name, &head, body).await;
-        }
-    }
-    only_get(&head)?;
+    let Some((to, methods, name)) = find(own) else {
+        only(READ, &head)?;
+        return Ok(site::file(own, &head.headers).unwrap_or_else(not_found));
+    };
+    only(methods, &head)?;
     let query = Query::new(head.uri.query());
-    match own {
-        "healthz" => Ok(plain(StatusCode::OK, "ok")),
-        "api/status" => Ok(api::status(server).await),
-        "snapshot.png" => snapshot::png(wanted_stream(server, query)?, server).await,
-        "snapshot.jpg" => snapshot::jpeg(server, wanted_stream(server, query)?, query).await,
-        "frame" => snapshot::raw(in_wanted_format(server, query)?, query).await,
-        "stream.mjpg" => {
+    match to {
+        Own::WebSocket => watch(server, &head, slot).await,
+        Own::Stream => {
             let style = Style { is_advanced: query.is_on("advance"), ..Style::default() };
             let feed = wanted_jpeg(server, query)?;
-            takeover::pictures(feed, query, style, None, &head, slot).await
+            takeover::pictures(&feed, query, style, None, &head, slot).await
         }
-        own => {
-            let known = head.headers.get(header::IF_NONE_MATCH);
-            Ok(site::file(own, known).unwrap_or_else(not_found))
+        Own::StreamH264 => {
+            let style = Style { is_bare: true, ..Style::default() };
+            let feed = in_format(server, query, "h264")?;
+            if streams::is_unknown(&feed) {
+                snapshot::first(&wanted_stream(server, query)?).await?;
+            }
+            let feed = in_format(server, query, "h264")?;
+            takeover::pictures(&feed, query, style, None, &head, slot).await
+        }
+        Own::SnapshotJpeg => snapshot::jpeg(server, &wanted_stream(server, query)?, query).await,
+        Own::SnapshotPng => snapshot::png(&wanted_stream(server, query)?, server).await,
+        Own::Frame => snapshot::raw(&in_wanted_format(server, query)?, query).await,
+        Own::Health => Ok(plain(StatusCode::OK, "ok")),
+        Own::Metrics => Ok(metrics::answer(server).await),
+        Own::Status => Ok(api::status(server).await),
+        Own::Areas => Ok(areas::list(server)),
+        Own::Area => areas::answer(server, name, &head, body).await,
+        Own::Controls => {
+            let feed = wanted_stream(server, query)?;
+            controls::answer(server, &feed, &head, body, peer).await
+        }
+        Own::OpenApi => {
+            let text = Bytes::from_static(OPENAPI.as_bytes());
+            Ok(whole(StatusCode::OK, "application/json", text))
         }
     }
 }
@@ -86,44 +162,57 @@ async fn route(
 /// A WebSocket: bare frames of the stream that the address names, or `eyelet.v1`.
 async fn watch(server: &Server, head: &Parts, slot: &Slot) -> Result<Answer, Box<Answer>> {
     let query = Query::new(head.uri.query());
-    let feed = Rc::clone(in_wanted_format(server, query)?);
+    let feed = in_wanted_format(server, query)?;
     let least = query.least_interval()?;
-    let upgrade = websocket::check(head)?;
+    let upgrade = websocket::check(head, &server.config().allowed_origins)?;
     let wanted = viewer::WantedFrames { feed, least };
     Ok(hand_over(slot, Takeover::WebSocket { upgrade, wanted }).await)
 }
 
-fn only_get(head: &Parts) -> Result<(), Box<Answer>> {
-    if matches!(head.method, Method::GET | Method::HEAD) {
+/// Refuses methods that an address does not have.
+fn only(methods: &'static str, head: &Parts) -> Result<(), Box<Answer>> {
+    if methods.split(", ").any(|method| method == head.method.as_str()) {
         return Ok(());
     }
-    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
-    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    let text = format!("{} is not answered here: there is {methods}", head.method);
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, &text);
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
     Err(Box::new(answer))
 }
 
-/// Finds the stream of `?stream=`, a name or an id; by default the first.
-fn wanted_stream<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<Feed>, Box<Answer>> {
-    let word = query.get("stream").unwrap_or("0".into());
-    streams::by_word(server, &word).ok_or_else(|| {
-        let names: Vec<&str> = server.feeds.iter().map(|feed| feed.place.name.as_str()).collect();
+/// Finds the stream of `?stream=`, a name or an id; by default the first camera.
+fn wanted_stream(server: &Server, query: Query<'_>) -> Result<Rc<Feed>, Box<Answer>> {
+    let found = match query.get("stream") {
+        Some(word) => streams::by_word(server, &word),
+        None => streams::first(server),
+    };
+    found.ok_or_else(|| {
+        let feeds = server.feeds();
+        let names: Vec<String> = feeds.iter().map(|feed| feed.place().name.clone()).collect();
         let text = format!("there is no such stream; there is {}", names.join(", "));
         Box::new(plain(StatusCode::NOT_FOUND, &text))
     })
 }
 
 /// The same in the format of `?format=`.
-fn in_wanted_format<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<Feed>, Box<Answer>> {
+fn in_wanted_format(server: &Server, query: Query<'_>) -> Result<Rc<Feed>, Box<Answer>> {
+    match query.get("format") {
+        Some(format) => in_format(server, query, &format),
+        None => wanted_stream(server, query),
+    }
+}
+
+/// The same in a format.
+fn in_format(server: &Server, query: Query<'_>, format: &str) -> Result<Rc<Feed>, Box<Answer>> {
     let feed = wanted_stream(server, query)?;
-    let wanted: Vec<String> = query.get("format").into_iter().map(String::from).collect();
-    streams::in_format(server, feed, &wanted).ok_or_else(|| {
+    streams::in_format(server, &feed, &[format.to_owned()]).ok_or_else(|| {
         let text = "the stream cannot be had in that format";
         Box::new(plain(StatusCode::NOT_FOUND, text))
     })
 }
 
 /// The same as JPEG, about as wide as `?width=`.
-fn wanted_jpeg<'a>(server: &'a Server, query: Query<'_>) -> Result<&'a Rc<Feed>, Box<Answer>> {
+fn wanted_jpeg(server: &Server, query: Query<'_>) -> Result<Rc<Feed>, Box<Answer>> {
     let width = snapshot::width(query)?;
-    Ok(streams::as_jpeg(server, wanted_stream(server, query)?, width))
+    Ok(streams::as_jpeg(server, &wanted_stream(server, query)?, width))
 }

@@ -211,23 +211,22 @@ mod tests {
         let (frame, bytes) = frame(1_000_000);
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
+        let mut sending = Sending { way, ..Sending::default() };
+        sending.begin_frame(b"head", frame, 10..900_010, b"tail");
+        // Nobody reads yet, so that there is something to go on with.
+        assert_eq!(sending.progress(&ours).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         let reader = std::thread::spawn(move || {
             let mut got = Vec::new();
             theirs.read_to_end(&mut got).unwrap();
             got
         });
-        let mut sending = Sending { way, ..Sending::default() };
-        sending.begin_frame(b"head", frame, 10..900_010, b"tail");
-        let mut calls = 0;
         loop {
-            calls += 1;
             match sending.progress(&ours) {
                 Ok(()) => break,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
                 Err(e) => panic!("{e}"),
             }
         }
-        assert!(calls > 1, "the socket took all at once: nothing was continued");
         drop(ours);
         let expected = [b"head", &bytes[10..900_010], b"tail"].concat();
         assert!(reader.join().unwrap() == expected);

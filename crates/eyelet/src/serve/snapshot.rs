@@ -16,7 +16,7 @@ use crate::picture::{self, Jpeg, JpegMaker};
 use crate::serve::answer::{Answer, plain, whole};
 use crate::serve::multipart::captured_since_epoch;
 use crate::serve::query::Query;
-use crate::serve::{Feed, Server, streams};
+use crate::serve::{Feed, Newest, Server, streams};
 
 /// How long a snapshot waits for a picture to come.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -59,18 +59,23 @@ pub(super) async fn jpeg(
 ) -> Result<Answer, Box<Answer>> {
     let wanted = width(query)?;
     let feed = streams::as_jpeg(server, feed, wanted);
-    let frame = newest(feed, max_age(query)?).await?;
+    let frame = newest(&feed, max_age(query)?).await?;
     let Format { fourcc, width, .. } = frame.info().format;
     let Some(wanted) = wanted.filter(|wanted| *wanted < width && fourcc == FourCc::MJPEG) else {
         return Ok(as_it_is(frame));
     };
-    let quality = feed.place.kind().and_then(Kind::quality).unwrap_or(DEFAULT_QUALITY);
+    let quality = feed.place().kind().and_then(Kind::quality).unwrap_or(DEFAULT_QUALITY);
     let info = *frame.info();
     let work = move || JpegMaker::new(quality, Some(wanted)).make(&frame);
     let Jpeg { size: (width, height), bytes } = make(server, work).await?;
     let format = Format { width, height, ..info.format };
     let answer = whole(StatusCode::OK, "image/jpeg", Bytes::from(bytes));
     Ok(with_fields(answer, &FrameInfo { format, ..info }))
+}
+
+/// Waits until a stream has given something, so that it is known what that is.
+pub(super) async fn first(feed: &Rc<Feed>) -> Result<(), Box<Answer>> {
+    newest(feed, None).await.map(drop)
 }
 
 /// The `width=` of a request, in pixels.
@@ -89,8 +94,13 @@ fn max_age(query: Query<'_>) -> Result<Option<Duration>, Box<Answer>> {
 async fn newest(feed: &Rc<Feed>, max_age: Option<Duration>) -> Result<Arc<Frame>, Box<Answer>> {
     let age = max_age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
     let not_before = age.map_or(0, |age| MonotonicNs::now().0.saturating_sub(age));
-    let is_young = |frame: &Frame| frame.info().captured_at.0 >= not_before;
-    let newest = feed.watch().first_that(PATIENCE, is_young).await;
+    let is_young = |frame: &Arc<Frame>| frame.info().captured_at.0 >= not_before;
+    let pick = |newest: &Newest| newest.alone().filter(|frame| is_young(frame)).cloned();
+    let mut watching = feed.watch();
+    if pick(&watching.newest()).is_none() {
+        feed.want_key();
+    }
+    let newest = watching.first_that(PATIENCE, pick).await;
     newest.frame.ok_or_else(|| {
         let why = newest.state.why();
         let why = if why.is_empty() { "no frame has come in time" } else { why };

@@ -9,48 +9,45 @@ use eyelet_wire::v1::{self, FormatInfo};
 use crate::serve::{Feed, Server};
 
 /// Finds a stream by its name or its id.
-pub(crate) fn by_word<'a>(server: &'a Server, word: &str) -> Option<&'a Rc<Feed>> {
-    let by_name = server.feeds.iter().find(|feed| feed.place.name == word);
-    by_name.or_else(|| server.feed(word.parse().ok()?))
+pub(crate) fn by_word(server: &Server, word: &str) -> Option<Rc<Feed>> {
+    server.feed_named(word).or_else(|| server.feed(word.parse().ok()?))
+}
+
+/// Finds the first camera, or what is shown as one.
+pub(crate) fn first(server: &Server) -> Option<Rc<Feed>> {
+    server.feeds().iter().find(|feed| feed.place().origin.is_shown_first()).cloned()
 }
 
 /// Finds the stream that has a stream's picture in the format that is wanted most.
 ///
 /// With nothing wanted it is the stream itself; so it is while nobody knows what a camera gives.
-pub(crate) fn in_format<'a>(
-    server: &'a Server,
-    feed: &'a Rc<Feed>,
-    wanted: &[String],
-) -> Option<&'a Rc<Feed>> {
+pub(crate) fn in_format(server: &Server, feed: &Rc<Feed>, wanted: &[String]) -> Option<Rc<Feed>> {
     if wanted.is_empty() {
-        return Some(feed);
+        return Some(Rc::clone(feed));
     }
     let own = own_format(feed);
+    let derived = derived(server, feed);
     let found = wanted.iter().find_map(|wanted| {
         if own.as_ref() == Some(wanted) {
             return Some(feed);
         }
-        derived(server, feed).find(|derived| own_format(derived).as_ref() == Some(wanted))
+        derived.iter().find(|derived| own_format(derived).as_ref() == Some(wanted))
     });
-    found.or_else(|| own.is_none().then_some(feed))
+    found.or_else(|| own.is_none().then_some(feed)).cloned()
 }
 
 /// Finds the stream that has a stream's picture as JPEG: of the renditions the least that is as wide as wanted, else
 /// the whole one.
-pub(crate) fn as_jpeg<'a>(
-    server: &'a Server,
-    feed: &'a Rc<Feed>,
-    wanted_width: Option<u32>,
-) -> &'a Rc<Feed> {
+pub(crate) fn as_jpeg(server: &Server, feed: &Rc<Feed>, wanted_width: Option<u32>) -> Rc<Feed> {
     let is_made =
-        |feed: &Feed| feed.place.kind().is_some_and(|kind| kind.fourcc() == FourCc::MJPEG);
+        |feed: &Feed| feed.place().kind().is_some_and(|kind| kind.fourcc() == FourCc::MJPEG);
     if wanted_width.is_none() && is_made(feed) {
-        return feed;
+        return Rc::clone(feed);
     }
-    let camera = feed.place.camera();
+    let (camera, feeds) = (feed.place().camera(), server.feeds());
     let jpegs = || {
-        server.feeds.iter().filter_map(|feed| {
-            let made = feed.place.made().filter(|made| made.of == camera)?;
+        feeds.iter().filter_map(|feed| {
+            let made = feed.place().made().filter(|made| made.of == camera)?;
             (made.kind.fourcc() == FourCc::MJPEG).then_some((made.kind.width(), feed))
         })
     };
@@ -60,20 +57,20 @@ pub(crate) fn as_jpeg<'a>(
             .min_by_key(|(width, _)| *width)
     });
     let whole = || jpegs().find(|(width, _)| width.is_none()).map(|(_, feed)| feed);
-    rendition.map(|(_, feed)| feed).or_else(whole).unwrap_or(feed)
+    Rc::clone(rendition.map(|(_, feed)| feed).or_else(whole).unwrap_or(feed))
 }
 
 /// Describes what a stream can be had in: its own format, then those that are made of it.
 pub(crate) fn formats(server: &Server, feed: &Rc<Feed>) -> Vec<FormatInfo> {
     let own = feed.shape().map(|(format, interval)| describe(&format, interval));
     let mut all: Vec<FormatInfo> = own.into_iter().collect();
-    let Some((camera, interval)) = server.feeds.get(feed.place.camera()).and_then(|f| f.shape())
-    else {
+    let camera = server.feed_of(feed.place().camera());
+    let Some((camera, interval)) = camera.and_then(|camera| camera.shape()) else {
         return all;
     };
     // Nobody looks at what is made only to describe it: that would set its encoder to work.
-    let made = derived(server, feed).chain([feed]).filter_map(|feed| feed.place.kind());
-    for kind in made {
+    let derived = derived(server, feed);
+    for kind in derived.iter().chain([feed]).filter_map(|feed| feed.place().kind()) {
         let made = describe(&kind.format_of((camera.width, camera.height)), interval);
         // A camera that gives JPEG is had in JPEG once.
         if all.iter().all(|known| known.format != made.format) {
@@ -92,9 +89,9 @@ pub(crate) fn line(feed: &Feed) -> String {
     let info = newest.frame.as_ref().map(|frame| *frame.info());
     let fourcc = shape.filter(|format| format.fourcc != FourCc::default());
     let words = [
-        feed.place.id.to_string(),
-        feed.place.name.clone(),
-        feed.place.origin.name().to_owned(),
+        feed.place().id.to_string(),
+        feed.place().name.clone(),
+        feed.place().origin.name().to_owned(),
         if newest.state.is_live() { "live" } else { "no-signal" }.to_owned(),
         known(info.map(|info| info.len)),
         fourcc.map_or("-".to_owned(), |format| format.fourcc.to_string()),
@@ -107,21 +104,25 @@ pub(crate) fn line(feed: &Feed) -> String {
 }
 
 /// The whole-size streams that are made of one.
-fn derived<'a>(server: &'a Server, feed: &'a Rc<Feed>) -> impl Iterator<Item = &'a Rc<Feed>> {
-    server.feeds.iter().filter(move |derived| {
-        derived
-            .place
-            .made()
-            .is_some_and(|made| made.of == feed.place.id && made.kind.width().is_none())
-    })
+pub(crate) fn derived(server: &Server, feed: &Feed) -> Vec<Rc<Feed>> {
+    let (feeds, id) = (server.feeds(), feed.place().id);
+    let is_made_of_it = |feed: &&Rc<Feed>| {
+        feed.place().made().is_some_and(|made| made.of == id && made.kind.width().is_none())
+    };
+    feeds.iter().filter(is_made_of_it).cloned().collect()
 }
 
 /// The pixel format that a stream has or will have; none while nobody knows.
 fn own_fourcc(feed: &Feed) -> Option<FourCc> {
-    match feed.place.kind() {
+    match feed.place().kind() {
         Some(kind) => Some(kind.fourcc()),
         None => feed.shape().map(|(format, _)| format.fourcc),
     }
+}
+
+/// Tells whether nobody here knows yet what a stream gives.
+pub(crate) fn is_unknown(feed: &Feed) -> bool {
+    own_fourcc(feed).is_none()
 }
 
 fn own_format(feed: &Feed) -> Option<String> {
@@ -147,6 +148,7 @@ pub(crate) fn describe(format: &Format, interval: Duration) -> FormatInfo {
             Range::Unspecified | Range::Limited => v1::Range::Limited,
             Range::Full => v1::Range::Full,
         },
+        codec: None,
     }
 }
 
@@ -155,7 +157,8 @@ pub(crate) fn fps(interval: Duration) -> f64 {
     if interval.is_zero() { 0.0 } else { (1000.0 / interval.as_secs_f64()).round() / 1000.0 }
 }
 
-fn name(fourcc: FourCc) -> String {
+/// The word of `eyelet.v1` for a pixel format.
+pub(crate) fn name(fourcc: FourCc) -> String {
     match fourcc {
         FourCc::RGB24 => "rgb24".to_owned(),
         FourCc::RGBA32 => "rgba".to_owned(),

@@ -1,6 +1,5 @@
 //! Handing the socket of a request over to who streams on it.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use hyper::http::request::Parts;
@@ -10,6 +9,7 @@ use crate::app;
 use crate::serve::Feed;
 use crate::serve::answer::Answer;
 use crate::serve::clients::Client;
+use crate::serve::exchange;
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
 use crate::serve::viewer::{WantedFrames, WantedPictures};
@@ -37,7 +37,7 @@ pub(crate) enum Takeover {
 }
 
 /// Where a route puts a takeover.
-pub(crate) type Slot = Rc<RefCell<Option<Takeover>>>;
+pub(crate) type Slot = exchange::Slot<Takeover>;
 
 /// Has the socket taken over. The route's answer stays pending: nobody reads it any more.
 pub(crate) async fn hand_over(slot: &Slot, takeover: Takeover) -> Answer {

@@ -13,6 +13,9 @@ use crate::serve::outstanding;
 /// Below this the kernel wakes us too often to fill a fast link; measured without cost at this value.
 const LEAST_UNSENT: u64 = 128 << 10;
 
+/// The same of a stream of small frames that need those before them, on a slow link: a quarter of a second of 500 kbit/s.
+const LEAST_OUTSTANDING: u64 = 16 << 10;
+
 /// A viewer whose machine vanished without a word is noticed after this and three probes.
 const PROBE_AFTER_IDLE: Duration = Duration::from_secs(30);
 
@@ -60,7 +63,9 @@ pub(crate) struct Room {
 
 impl Room {
     /// Tells whether a frame of this length may start now.
-    pub(crate) fn has(&mut self, stream: &TcpStream, frame_len: u64) -> bool {
+    ///
+    /// `most` is what may be outstanding where frames need those before them, and several are on their way.
+    pub(crate) fn has(&mut self, stream: &TcpStream, frame_len: u64, most: Option<u64>) -> bool {
         if frame_len > self.frame_len {
             bound_unsent(stream, frame_len);
             self.frame_len = frame_len;
@@ -79,7 +84,8 @@ impl Room {
                 self.calm += LOOK_EVERY - 1 - u8::try_from(spread).unwrap_or(0);
             }
         }
-        outstanding < (2 * frame_len).max(LEAST_UNSENT)
+        let most = most.map_or(LEAST_UNSENT, |most| most.max(LEAST_OUTSTANDING));
+        outstanding < (2 * frame_len).max(most)
     }
 
     /// The socket did not take a frame at once: from here on it is looked at before each.

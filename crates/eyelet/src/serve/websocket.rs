@@ -8,6 +8,7 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
+use crate::config::AllowedOrigin;
 use crate::serve::answer::{Answer, plain};
 
 /// A request that may become a WebSocket.
@@ -45,7 +46,7 @@ pub(crate) fn is_asked_for(head: &Parts) -> bool {
 ///
 /// # Errors
 /// The answer that it gets otherwise: 400, 403, 405 or 426.
-pub(crate) fn check(head: &Parts) -> Result<Upgrade, Box<Answer>> {
+pub(crate) fn check(head: &Parts, allowed: &[AllowedOrigin]) -> Result<Upgrade, Box<Answer>> {
     let refuse = |status, text| Err(Box::new(plain(status, text)));
     if head.method != Method::GET {
         let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket begins with GET");
@@ -79,8 +80,12 @@ pub(crate) fn check(head: &Parts) -> Result<Upgrade, Box<Answer>> {
             "Sec-WebSocket-Key is missing or is not 16 bytes in base64",
         );
     };
-    if !is_same_origin(&head.headers) {
-        return refuse(StatusCode::FORBIDDEN, "this page's origin may not open the camera");
+    let origin = text(&head.headers, header::ORIGIN).unwrap_or_default();
+    if !is_same_origin(&head.headers) && !allowed.iter().any(|site| site.covers(origin)) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "this page's origin may not open the camera; start with --allow-origin to let it",
+        );
     }
     let offered =
         tokens(&head.headers, header::SEC_WEBSOCKET_PROTOCOL).map(str::to_owned).collect();
@@ -129,12 +134,12 @@ mod tests {
     }
 
     fn status(head: &Parts) -> u16 {
-        check(head).map_or_else(|answer| answer.status().as_u16(), |_| 101)
+        check(head, &[]).map_or_else(|answer| answer.status().as_u16(), |_| 101)
     }
 
     #[test]
     fn the_example_of_the_rfc_is_answered_as_there() {
-        let upgrade = check(&head(|_| {})).unwrap();
+        let upgrade = check(&head(|_| {}), &[]).unwrap();
         let response = String::from_utf8(upgrade.response(Some("eyelet.v1"))).unwrap();
         assert!(response.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
         assert!(response.contains("Sec-WebSocket-Protocol: eyelet.v1\r\n"));
@@ -163,5 +168,8 @@ mod tests {
         for other in ["http://evil.example", "http://cam.local", "null", "cam.local:9090"] {
             assert_eq!(status(&with(other)), 403, "{other}");
         }
+        let allowed = ["https://example.org".parse().unwrap()];
+        assert!(check(&with("https://example.org"), &allowed).is_ok());
+        assert!(check(&with("https://example.com"), &allowed).is_err());
     }
 }

@@ -3,15 +3,17 @@
 //! The words of the first five are those of the old program, which scripts look for.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::Origin;
+use crate::config::{Lan, Origin};
 use crate::control::Opened;
 use crate::error::Error;
+use crate::qr;
 use crate::role::{AreaPlace, Role};
-use crate::supervisor::Estate;
+use crate::supervisor::estate::Estate;
+use crate::supervisor::lan;
 
 /// Longest wait for cameras before the address is printed without them; a slow one says its lines later.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,21 +25,42 @@ const PAGE_LEN: u64 = 4096;
 pub(super) struct Announcement {
     areas: Vec<AreaPlace>,
     addresses: Vec<SocketAddr>,
+    lan: Option<Lan>,
     awaited: BTreeSet<usize>,
     introduced: BTreeSet<usize>,
     deadline: Option<Instant>,
 }
 
 impl Announcement {
-    pub(super) fn new(estate: &Estate, addresses: Vec<SocketAddr>) -> Self {
-        let areas = estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect();
+    pub(super) fn new(estate: &Estate) -> Self {
+        let areas: Vec<AreaPlace> = places(estate);
+        let cameras = areas.iter().filter(|place| place.origin == Origin::Camera);
         Self {
-            awaited: (0..estate.config.sources.len()).collect(),
+            awaited: cameras.map(|place| place.id).collect(),
             introduced: BTreeSet::new(),
             areas,
-            addresses,
+            addresses: estate.addresses(),
+            lan: estate.plan.config.lan,
             deadline: Some(Instant::now() + PATIENCE),
         }
+    }
+
+    /// A reload has made areas and listeners others: says what is new. Cameras are introduced when they are open.
+    pub(super) fn renew(&mut self, estate: &Estate) {
+        let old = std::mem::replace(&mut self.areas, places(estate));
+        let addresses = std::mem::replace(&mut self.addresses, estate.addresses());
+        let is_there = |id: &usize| self.areas.iter().any(|place| place.id == *id);
+        self.awaited.retain(is_there);
+        if self.deadline.is_some() {
+            // All of it is still to be said.
+            return;
+        }
+        let is_new = |place: &&AreaPlace| {
+            place.origin != Origin::Camera && !old.iter().any(|known| known.id == place.id)
+        };
+        let new_addresses = self.addresses.iter().filter(|address| !addresses.contains(address));
+        let lines = self.areas.iter().filter(is_new).map(line).chain(new_addresses.map(listens));
+        say(&lines.collect::<Vec<_>>());
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -47,6 +70,7 @@ impl Announcement {
     /// A capture role opened its source; introduces it at the first time.
     pub(super) fn opened(&mut self, role: Role, opened: &Opened) {
         let Role::Capture { area } = role else { return };
+        let Some(place) = self.areas.iter().find(|place| place.id == area) else { return };
         if self.introduced.insert(area) {
             let Opened { name, width, height, fourcc, len, .. } = opened;
             // Compressed frames have no fixed length; the driver's estimate for the old program was the raw size.
@@ -57,7 +81,7 @@ impl Announcement {
                 format!("{name} detected format = {fourcc}"),
                 format!(
                     "sharedarea {area} created at {} ({} pages, {len} bytes a frame)",
-                    self.areas[area].path.display(),
+                    place.path.display(),
                     len.div_ceil(PAGE_LEN)
                 ),
                 format!("{name} started streaming frames to sharedarea {area}"),
@@ -106,13 +130,40 @@ impl Announcement {
 
     fn print_addresses(&mut self) {
         if self.deadline.take().is_some() {
-            let cameras = self.areas.iter().filter(|place| place.origin == Origin::Camera).count();
+            let is_camera =
+                |id| self.areas.iter().any(|p| p.id == id && p.origin == Origin::Camera);
             // Those of cameras were introduced with them.
-            let others = self.areas.iter().filter(|place| place.camera() >= cameras);
-            let addresses = self.addresses.iter().map(|a| format!("listening on http://{}", a));
+            let others = self.areas.iter().filter(|place| !is_camera(place.camera()));
+            let addresses = self.addresses.iter().map(listens);
             say(&others.map(line).chain(addresses).collect::<Vec<_>>());
+            if let Some(lan) = self.lan {
+                say(&for_other_devices(&lan::urls(&self.addresses), lan));
+            }
         }
     }
+}
+
+/// The addresses to open on other devices, and a code of the first where it is wanted.
+fn for_other_devices(urls: &[String], lan: Lan) -> Vec<String> {
+    let Some(best) = urls.first() else {
+        return vec!["no other device reaches this machine: connect it to a network".to_owned()];
+    };
+    let has_code = match lan {
+        Lan::Auto => std::io::stdout().is_terminal(),
+        Lan::Qr => true,
+        Lan::Plain => false,
+    };
+    let code = has_code.then(|| qr::draw(best)).flatten().unwrap_or_default();
+    let lines = urls.iter().map(|url| format!("open {url} on another device"));
+    lines.chain(code).collect()
+}
+
+fn places(estate: &Estate) -> Vec<AreaPlace> {
+    estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect()
+}
+
+fn listens(address: &SocketAddr) -> String {
+    format!("listening on http://{address}")
 }
 
 /// Says what an area is that is no camera's.

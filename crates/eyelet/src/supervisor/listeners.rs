@@ -13,25 +13,19 @@ use crate::error::{Error, Result};
 /// Connections that wait for a serve process; what the kernel allows by default (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
-/// Binds every address; gives the sockets and the addresses that they really have.
-pub(super) fn bind_all(listen: &[Listen]) -> Result<(Vec<OwnedFd>, Vec<SocketAddr>)> {
-    let mut bound = Vec::new();
-    for listen in listen {
-        bound.push(bind(*listen)?);
-        if !listen.is_loopback() {
-            log::warn!(
-                "listening on {listen}: everybody who reaches this machine can watch, there is no authentication"
-            );
-        }
-    }
-    Ok(bound.into_iter().unzip())
-}
-
-fn bind(listen: Listen) -> Result<(OwnedFd, SocketAddr)> {
+/// Binds an address; gives the socket, and the address that it really has.
+pub(super) fn bind(listen: Listen) -> Result<(OwnedFd, SocketAddr)> {
     let mut last = Errno::INVAL;
     for address in listen.candidates() {
         match bind_address(address) {
-            Ok(bound) => return Ok(bound),
+            Ok(bound) => {
+                if !listen.is_loopback() {
+                    log::warn!(
+                        "listening on {listen}: everybody who reaches this machine can watch, there is no authentication"
+                    );
+                }
+                return Ok(bound);
+            }
             Err(e) => last = e,
         }
     }
@@ -62,10 +56,9 @@ fn bind_address(address: SocketAddr) -> rustix::io::Result<(OwnedFd, SocketAddr)
 }
 
 /// Makes the socket that serve processes reach the app host by.
-pub(super) fn listen_for_app(folder: &Path) -> Result<(PathBuf, OwnedFd)> {
-    let path = folder.join("app.sock");
+pub(super) fn listen_for_app(path: &Path) -> Result<(PathBuf, OwnedFd)> {
     let failed = |e: Errno| Error::failed(format!("failed to make `{}`: {e}", path.display()));
-    let address = SocketAddrUnix::new(&path).map_err(failed)?;
+    let address = SocketAddrUnix::new(path).map_err(failed)?;
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -75,5 +68,5 @@ pub(super) fn listen_for_app(folder: &Path) -> Result<(PathBuf, OwnedFd)> {
     .map_err(failed)?;
     rustix::net::bind(&socket, &address).map_err(failed)?;
     rustix::net::listen(&socket, BACKLOG).map_err(failed)?;
-    Ok((path, socket))
+    Ok((path.to_owned(), socket))
 }

@@ -5,17 +5,22 @@
 
 mod announce;
 mod child;
+mod difference;
+mod estate;
+mod lan;
 mod listeners;
 mod loads;
 mod packages;
+mod panels;
+mod plan;
+mod reload;
 mod runtime_folder;
 mod signals;
 mod spawn;
 mod status;
+mod viewers;
 
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -23,74 +28,44 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::config::Config;
-use crate::config::Origin;
 use crate::control::{FromChild, ToChild};
 use crate::due;
 use crate::error::{Error, Result};
-use crate::role::{AreaPlace, Role};
+use crate::role::Role;
 use announce::Announcement;
 use child::Child;
+use estate::Estate;
 use loads::Loads;
-use runtime_folder::RuntimeFolder;
+use panels::Panels;
+use plan::Plan;
 use signals::Signals;
 use status::Questions;
+use viewers::Viewers;
 
-/// What the supervisor owns for its children.
-#[derive(Debug)]
-struct Estate {
-    config: Config,
-    /// Removed when the supervisor ends.
-    _folder: RuntimeFolder,
-    areas: Vec<(AreaPlace, OwnedFd)>,
-    listeners: Vec<OwnedFd>,
-    app: Option<(std::path::PathBuf, OwnedFd)>,
-    /// Where the packages for the user's programs lie, if there are any.
-    packages: Option<std::path::PathBuf>,
-}
+/// What children are given beyond the time that they give their streams.
+const AFTER_STREAMS: Duration = Duration::from_millis(500);
 
-impl Estate {
-    /// The sockets of the areas that have this origin, in the order of their ids.
-    fn areas_of(&self, wanted: impl Fn(Origin) -> bool) -> Vec<&OwnedFd> {
-        let areas = self.areas.iter().filter(|(place, _)| wanted(place.origin));
-        areas.map(|(_, socket)| socket).collect()
-    }
-}
+/// Reads the configuration again: as it would be if the program were started now.
+pub type Reread = Box<dyn FnMut() -> Result<Config>>;
 
 /// Runs the program until it is told to stop.
 ///
 /// # Errors
 /// When a port or the runtime folder cannot be had, or a source is hopeless from the start.
-pub fn run(config: Config) -> Result<()> {
+pub fn run(config: Config, reread: Reread) -> Result<()> {
     let signals = Signals::new()?;
-    let (listeners, addresses) = listeners::bind_all(&config.listen)?;
-    let folder = RuntimeFolder::make(config.runtime_folder.as_deref())?;
-    let areas = listen_for_subscribers(&config, folder.path())?;
-    let app = match &config.app {
-        Some(_) => Some(listeners::listen_for_app(folder.path())?),
-        None => None,
-    };
-    let has_programs = config.app.is_some() || !config.mules.is_empty();
-    let packages = has_programs.then(|| folder.install_packages()).transpose()?;
-    let estate = Estate { config, _folder: folder, areas, listeners, app, packages };
-    Supervisor::new(estate, addresses).run(signals)
-}
-
-/// Makes every area's socket.
-fn listen_for_subscribers(config: &Config, folder: &Path) -> Result<Vec<(AreaPlace, OwnedFd)>> {
-    let mut areas = Vec::new();
-    for (id, (name, origin)) in config.areas().into_iter().enumerate() {
-        let path = folder.join(format!("{id}-{name}"));
-        let socket = eyelet_area::listen(&path, 0o600)?;
-        areas.push((AreaPlace { id, name: name.to_owned(), path, origin }, socket));
-    }
-    Ok(areas)
+    let estate = Estate::make(Plan::new(config))?;
+    Supervisor::new(estate, reread).run(signals)
 }
 
 struct Supervisor {
     estate: Estate,
+    reread: Reread,
     children: Vec<Child>,
     questions: Questions,
     loads: Loads,
+    viewers: Viewers,
+    panels: Panels,
     announcement: Announcement,
     started: Instant,
     stop: Option<Stop>,
@@ -103,29 +78,19 @@ struct Stop {
 }
 
 impl Supervisor {
-    fn new(estate: Estate, addresses: Vec<SocketAddr>) -> Self {
-        let config = &estate.config;
-        let sources = config.sources.len();
-        let captures = (0..sources).map(|area| Role::Capture { area });
-        let encoders = (sources..sources + config.streams.len()).map(|area| Role::Encode { area });
-        let keep = (!config.app_areas.is_empty()).then_some(Role::Keep);
-        let mules = (0..config.mules.len()).map(|index| Role::Mule { index });
-        let serves = (0..config.serve_processes).map(|index| Role::Serve { index });
-        let app = config.app.as_ref().map(|_| Role::App);
-        let children = captures
-            .chain(encoders)
-            .chain(keep)
-            .chain(serves)
-            .chain(app)
-            .chain(mules)
-            .map(|role| Child::new(role, config.restart))
-            .collect();
-        let announcement = Announcement::new(&estate, addresses);
+    fn new(estate: Estate, reread: Reread) -> Self {
+        let restart = estate.plan.config.restart;
+        let roles = estate.plan.roles();
+        let children = roles.into_keys().map(|role| Child::new(role, restart)).collect();
+        let announcement = Announcement::new(&estate);
         Self {
             estate,
+            reread,
             children,
             questions: Questions::default(),
             loads: Loads::default(),
+            viewers: Viewers::new(Instant::now()),
+            panels: Panels::default(),
             announcement,
             started: Instant::now(),
             stop: None,
@@ -139,6 +104,9 @@ impl Supervisor {
             self.kill_overdue(now);
             for message in self.questions.overdue(now, &self.children, self.started) {
                 self.children[message.0].send(&message.1);
+            }
+            if let Some(count) = self.viewers.news(now) {
+                self.tell_serving(&ToChild::Viewers(count));
             }
             self.announcement.look(now);
             if self.stop.is_some() && self.children.iter().all(|c| c.pid().is_none()) {
@@ -158,7 +126,8 @@ impl Supervisor {
             return;
         }
         for child in self.children.iter_mut().filter(|child| child.is_due(now)) {
-            match spawn::spawn(child.role(), child.generation(), &self.estate) {
+            let settings = self.panels.settings(child.role());
+            match spawn::spawn(child.role(), child.generation(), settings, &self.estate) {
                 Ok(born) => child.started(now, born),
                 Err(e) => {
                     log::error!("{e}");
@@ -175,7 +144,9 @@ impl Supervisor {
         let due = deadlines
             .chain(self.questions.deadline())
             .chain(self.announcement.deadline())
+            .chain(self.viewers.deadline())
             .chain(self.stop.as_ref().map(|stop| stop.deadline))
+            .chain(self.children.iter().filter_map(Child::ends_at))
             .min();
         let mut fds = vec![PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
         fds.extend(
@@ -202,27 +173,13 @@ impl Supervisor {
         }
     }
 
-    /// Has the app loaded again; its host lets what is under way end with the old one.
-    fn reload(&self) {
-        let app = self.children.iter().find(|child| child.role() == Role::App);
-        match app.and_then(Child::pid) {
-            Some(pid) => {
-                log::info!("the app is loaded again");
-                // The host alone: it tells its own children.
-                rustix::process::kill_process(pid, Signal::HUP).ok();
-            }
-            None => log::info!("there is no app to load again, and no configuration file"),
-        }
-    }
-
     fn begin_stop(&mut self, result: Result<()>) {
         if self.stop.is_some() {
             return;
         }
         log::info!("stopping");
         self.announcement.cancel();
-        // Half a second more than the children give their streams.
-        let patience = self.estate.config.limits.stop_timeout + Duration::from_millis(500);
+        let patience = self.estate.plan.config.limits.stop_timeout + AFTER_STREAMS;
         self.stop = Some(Stop { deadline: Instant::now() + patience, result });
         self.signal(Signal::TERM, Role::is_serve);
         self.end_behind_the_viewers();
@@ -242,6 +199,13 @@ impl Supervisor {
         {
             stop.deadline = now + Duration::from_secs(1);
             self.signal_all(Signal::KILL);
+        }
+        for child in &mut self.children {
+            if let Some(pid) = child.pid()
+                && let Some(signal) = child.due_signal(now)
+            {
+                rustix::process::kill_process_group(pid, signal).ok();
+            }
         }
     }
 
@@ -271,11 +235,33 @@ impl Supervisor {
         match message {
             FromChild::Opened(opened) => self.announcement.opened(role, &opened),
             FromChild::Lost(error) => self.announcement.lost(role, &error),
-            FromChild::Hopeless(error) => self.begin_stop(Err(error)),
+            FromChild::Hopeless(error) if self.children[at].is_vital => {
+                self.begin_stop(Err(error));
+            }
+            // What a reload has brought must not end what there was before.
+            FromChild::Hopeless(error) => {
+                log::error!("{role}: {error}");
+                self.announcement.lost(role, &error);
+            }
             FromChild::Report { ask, report } => self.questions.answered(ask, at, report),
             FromChild::Load(load) => {
                 self.loads.says(at, load);
                 self.tell_least_load();
+            }
+            FromChild::Watching(watching) => self.viewers.says(at, watching),
+            FromChild::AskPanel { ask, area, job } => {
+                let (to, message) = self.panels.ask((at, ask), area, job, &self.children);
+                self.children[to].send(&message);
+            }
+            FromChild::Panel { ask, outcome } => {
+                if let Some((asker, answer)) = self.panels.answered(ask, role, outcome) {
+                    self.children[asker].send(&answer);
+                }
+            }
+            FromChild::ControlsChanged(controls) => {
+                if let Role::Capture { area } = role {
+                    self.tell_serving(&ToChild::ControlsChanged { area, controls });
+                }
             }
             FromChild::AskStatus { ask } => {
                 let question = self.questions.ask(at, ask, &self.children);
@@ -291,8 +277,12 @@ impl Supervisor {
 
     fn tell_least_load(&mut self) {
         let Some(least) = self.loads.news() else { return };
+        self.tell_serving(&ToChild::LeastLoad(least));
+    }
+
+    fn tell_serving(&self, message: &ToChild) {
         for child in self.children.iter().filter(|child| child.role().is_serve()) {
-            child.send(&ToChild::LeastLoad(least));
+            child.send(message);
         }
     }
 
@@ -310,16 +300,26 @@ impl Supervisor {
         };
         let child = &mut self.children[at];
         let how = child::describe_end(status);
-        if !is_stopping {
+        let is_expected = !child.is_current();
+        if is_expected {
+            log::debug!("{} pid={pid} {how}, as it was asked to", child.role());
+        } else if !is_stopping {
             log::warn!("{} pid={pid} {how}; it is started again", child.role());
         }
         // What it left in its group (an app host's own children) ends with it.
         rustix::process::kill_process_group(pid, Signal::KILL).ok();
         child.ended(Instant::now(), how);
         let role = child.role();
+        if role == Role::App && child.is_free() {
+            self.estate.forget_old_app();
+        }
         self.announcement.ended(role);
+        for (asker, answer) in self.panels.ended(at, role) {
+            self.children[asker].send(&answer);
+        }
         if role.is_serve() {
             self.loads.ended(at);
+            self.viewers.ended(at);
             self.tell_least_load();
             self.end_behind_the_viewers();
         }

@@ -15,6 +15,7 @@ macro_rules! files {
 
 const PERL: &[File] = files!("perl":
     "eyelet-psgi",
+    "lib/Eyelet/PSGI/Ahead.pm",
     "lib/Eyelet/PSGI/Calls.pm",
     "lib/Eyelet/PSGI/Coroutines.pm",
     "lib/Eyelet/PSGI/Crew.pm",

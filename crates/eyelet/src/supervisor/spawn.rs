@@ -1,6 +1,6 @@
 //! Starting a child: this executable again, with its sockets at fixed numbers.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -9,26 +9,26 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::Pid;
 
 use crate::config::Origin;
-use crate::control::Control;
+use crate::control::{Control, ToChild};
 use crate::error::{Error, Result};
+use crate::panel::Settings;
 use crate::role::{AreaPlace, BOOT_FD, BOOT_VARIABLE, Boot, CONTROL_FD, FIRST_SOCKET_FD, Role};
-use crate::supervisor::Estate;
 use crate::supervisor::child::Process;
+use crate::supervisor::estate::Estate;
 
-/// Starts a process for `role`.
-pub(super) fn spawn(role: Role, generation: u32, estate: &Estate) -> Result<Process> {
+/// Starts a process for `role`; a capture role sets its source's controls again as `settings` say.
+pub(super) fn spawn(
+    role: Role,
+    generation: u32,
+    settings: Settings,
+    estate: &Estate,
+) -> Result<Process> {
     let failed = |e: &dyn std::fmt::Display| Error::failed(format!("failed to start {role}: {e}"));
-    let sockets = sockets_of(role, estate).map_err(|e| failed(&e))?;
-    let boot = Boot {
-        role,
-        generation,
-        config: estate.config.clone(),
-        areas: estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect(),
-        app_socket: estate.app.as_ref().map(|(path, _)| path.clone()),
-        packages: estate.packages.clone(),
-        sockets: sockets.len(),
-    };
-    let boot = boot_file(&boot).map_err(|e| failed(&e))?;
+    let sockets = sockets_of(role, estate);
+    let boot = boot_file(&boot(role, generation, settings, estate, sockets.len()));
+    let boot = boot.map_err(|e| failed(&e))?;
+    let sockets = sockets.into_iter().map(AsFd::as_fd).map(|socket| socket.try_clone_to_owned());
+    let sockets: Vec<OwnedFd> = sockets.collect::<std::io::Result<_>>().map_err(|e| failed(&e))?;
     let (ours, theirs) = Control::pair()?;
     let mut mappings = vec![
         FdMapping { parent_fd: boot, child_fd: BOOT_FD },
@@ -57,17 +57,53 @@ pub(super) fn spawn(role: Role, generation: u32, estate: &Estate) -> Result<Proc
     Ok(Process { pid, control })
 }
 
-fn sockets_of(role: Role, estate: &Estate) -> std::io::Result<Vec<OwnedFd>> {
-    let shared: Vec<&OwnedFd> = match role {
-        Role::Capture { area } | Role::Encode { area } => vec![&estate.areas[area].1],
-        Role::Serve { .. } => estate.listeners.iter().collect(),
-        Role::App => estate.app.iter().map(|(_, socket)| socket).collect(),
+/// Tells a running child what it would be told if it were born now.
+///
+/// # Errors
+/// If the line is full: the process does not know, and has to be another one.
+pub(super) fn renew(role: Role, generation: u32, estate: &Estate, to: &Control) -> Result<()> {
+    let sockets = sockets_of(role, estate);
+    let boot = boot_file(&boot(role, generation, Settings::new(), estate, sockets.len()))
+        .map_err(|e| Error::failed(format!("failed to tell {role} what is new: {e}")))?;
+    let sockets = sockets.into_iter().map(AsFd::as_fd);
+    let all: Vec<BorrowedFd<'_>> = std::iter::once(boot.as_fd()).chain(sockets).collect();
+    to.send_with_sockets(&ToChild::Renewed, &all)
+}
+
+/// What a child is told.
+fn boot(role: Role, generation: u32, settings: Settings, estate: &Estate, sockets: usize) -> Boot {
+    let mule = match role {
+        Role::Mule { index } => estate.plan.mules.get(&index).cloned(),
+        _ => None,
+    };
+    let listeners = match role {
+        Role::Serve { .. } => estate.listeners.iter().map(|listener| listener.number).collect(),
+        _ => Vec::new(),
+    };
+    Boot {
+        role,
+        generation,
+        config: estate.plan.config.clone(),
+        areas: estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect(),
+        app_socket: estate.app.as_ref().map(|app| app.path.clone()),
+        packages: estate.packages.clone(),
+        settings,
+        mule,
+        listeners,
+        sockets,
+    }
+}
+
+fn sockets_of(role: Role, estate: &Estate) -> Vec<&OwnedFd> {
+    match role {
+        Role::Capture { area } | Role::Encode { area } => estate.area(area).into_iter().collect(),
+        Role::Serve { .. } => estate.listeners.iter().map(|listener| &listener.socket).collect(),
+        Role::App => estate.app.iter().map(|app| &app.socket).collect(),
         Role::Keep => estate.areas_of(|origin| matches!(origin, Origin::App { .. })),
         Role::Mule { index } => {
             estate.areas_of(|origin| matches!(origin, Origin::Mule { mule } if mule == index))
         }
-    };
-    shared.into_iter().map(|socket| socket.as_fd().try_clone_to_owned()).collect()
+    }
 }
 
 fn boot_file(boot: &Boot) -> std::io::Result<OwnedFd> {

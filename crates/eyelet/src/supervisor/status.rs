@@ -77,6 +77,7 @@ impl Questions {
         let statuses = children
             .iter()
             .enumerate()
+            .filter(|(_, child)| !child.is_free())
             .map(|(at, child)| child.status(question.reports.remove(&at)));
         let status = Status {
             children: statuses.collect(),

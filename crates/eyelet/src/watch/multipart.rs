@@ -117,7 +117,9 @@ impl Multipart {
         if self.delimiter.is_empty() && line.starts_with(b"--") {
             self.delimiter = [b"\r\n", line].concat();
         }
-        match line.strip_prefix(self.delimiter.get(2..).unwrap_or(b"\0")) {
+        // Before the first boundary nothing can be one.
+        let Some(boundary) = self.delimiter.get(2..) else { return Ok(()) };
+        match line.strip_prefix(boundary) {
             Some(b"") => self.stage = Stage::Head,
             Some(b"--") => return Err(Broken::Multipart("the last part has come")),
             _ => {}
@@ -183,6 +185,11 @@ mod tests {
         }
         assert!(read(b"--b\r\nContent-Length: -1\r\n\r\n", 100).1.is_some());
         assert!(read(b"--b\r\n\r\nx\r\n--b--\r\n", 100).1.is_some());
+    }
+
+    #[test]
+    fn nothing_but_hyphens_begins_the_first_boundary() {
+        assert_eq!(read(b"\0\r\n\r\nabc\r\n--b--\r\n", 100).0, Vec::<Vec<u8>>::new());
     }
 
     proptest! {

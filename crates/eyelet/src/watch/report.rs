@@ -57,6 +57,8 @@ pub struct Report {
     pub torn: u64,
     /// Of these, frames with a new number and an old picture: never, from a server that works.
     pub stale: u64,
+    /// Frames of H.264 that came without the one that they need: never, from a server that works.
+    pub undecodable: u64,
     /// Frames that no `config` described: never, from a server that works.
     pub without_config: u64,
     /// From capture until the last byte was read, in ms; only on the server's own machine, else `null`.
@@ -174,6 +176,7 @@ impl Report {
             verified: sum(|tally| tally.checked),
             torn: sum(|tally| tally.torn),
             stale: sum(|tally| tally.stale),
+            undecodable: sum(|tally| tally.undecodable),
             without_config: sum(|tally| tally.without_config),
             captured_to_received_ms: shared
                 .from_capture
@@ -207,6 +210,7 @@ impl Report {
             (self.torn, "torn"),
             (self.stale, "stale"),
             (self.backwards, "out of order"),
+            (self.undecodable, "undecodable"),
             (self.without_config, "without a config"),
         ] {
             if count > 0 {
@@ -327,6 +331,9 @@ impl Report {
             self.missed, self.gaps, self.dropped_by_server
         )?;
         writeln!(f, "  wrong order {} backwards, {} stale", self.backwards, self.stale)?;
+        if self.undecodable > 0 {
+            writeln!(f, "  undecodable {} frames without the one before", self.undecodable)?;
+        }
         if self.without_config > 0 {
             writeln!(f, "  undescribed {} frames without a config", self.without_config)?;
         }

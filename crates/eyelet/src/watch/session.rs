@@ -68,6 +68,8 @@ pub(crate) struct Session {
     is_paused: bool,
     to_ack: Option<u64>,
     config_id: Option<u8>,
+    /// Frames may need those before them.
+    is_predicted: bool,
     message: Message,
     /// The layouts that the stamps may have; one when `is_decided`, none when there are no stamps.
     checks: Vec<Check>,
@@ -110,6 +112,7 @@ impl Session {
             is_paused: false,
             to_ack: None,
             config_id: None,
+            is_predicted: false,
             message: NO_MESSAGE,
             checks: Vec::new(),
             is_decided: false,
@@ -176,6 +179,7 @@ impl Session {
             ServerMessage::Config { id, format, .. } => {
                 self.config_id = Some(id);
                 self.is_decided = false;
+                self.is_predicted = format.format == "h264";
                 self.checks = check::of_config(&format).into_iter().collect();
                 witness.format(&format);
             }
@@ -296,6 +300,7 @@ impl Session {
             stamps,
             captured_us: header.map(|header| header.captured_us).or(stamped_us),
             sent_us: header.map(|header| header.sent_us),
+            needs_last: self.is_predicted && header.is_some_and(|header| !header.flags.key),
         };
         if self.options.pauses && !std::mem::replace(&mut self.is_paused, true) {
             self.send(Opcode::Text, ClientMessage::Pause { stream: None }.to_json().as_bytes());

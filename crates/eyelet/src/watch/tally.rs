@@ -19,6 +19,8 @@ pub(crate) struct Arrived {
     pub(crate) captured_us: Option<u64>,
     /// When its sending began, likewise.
     pub(crate) sent_us: Option<u64>,
+    /// It can be decoded only behind the frame before it.
+    pub(crate) needs_last: bool,
 }
 
 /// Counts since the measurement began.
@@ -38,6 +40,8 @@ pub(crate) struct Tally {
     pub(crate) torn: u64,
     /// Frames with a new number and an old picture.
     pub(crate) stale: u64,
+    /// Frames that cannot be decoded, as the one that they need did not come before them.
+    pub(crate) undecodable: u64,
     /// Frames that no `config` describes.
     pub(crate) without_config: u64,
     /// The newest frame ever; stays when counting begins anew.
@@ -55,7 +59,7 @@ impl Tally {
         *self = Self { last, last_stamp, last_dropped, is_fresh, ..Self::default() };
     }
 
-    /// A connection begins: the server counts anew, and sends its newest frame even if it is known.
+    /// A connection begins: the server counts anew, a decoder begins anew, and sends its newest frame even if it is known.
     pub(crate) fn connected(&mut self) {
         self.last_dropped = 0;
         self.is_fresh = true;
@@ -73,6 +77,8 @@ impl Tally {
             }
             self.follow(sequence, last);
         }
+        let is_behind_last = !is_fresh && frame.sequence == last.map(|last| last + 1);
+        self.undecodable += u64::from(frame.needs_last && !is_behind_last);
         self.last = self.last.max(frame.sequence);
         self.received += 1;
         self.bytes += frame.len;
@@ -134,6 +140,7 @@ mod tests {
             stamps: None,
             captured_us: None,
             sent_us: None,
+            needs_last: false,
         }
     }
 
@@ -152,6 +159,19 @@ mod tests {
         assert_eq!((tally.received, tally.gaps, tally.missed, tally.backwards), (7, 2, 3, 1));
         assert_eq!((tally.expected(Some(13)), tally.expected(Some(15))), (9, 11));
         assert_eq!(counted(&[5, 5]).backwards, 1);
+    }
+
+    #[test]
+    fn a_frame_without_the_one_that_it_needs_cannot_be_decoded() {
+        let mut tally = counted(&[]);
+        let needy = |sequence| Arrived { needs_last: true, ..frame(sequence) };
+        for arrived in [needy(4), needy(5), frame(7), needy(8), needy(10), needy(11)] {
+            tally.add(&arrived);
+        }
+        assert_eq!((tally.undecodable, tally.gaps), (2, 2));
+        tally.connected();
+        tally.add(&needy(12));
+        assert_eq!(tally.undecodable, 3);
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn format() -> FormatInfo {
         fps: 50.0, // far below what is sent, so that a busy machine is not too slow
         matrix: Matrix::Bt601,
         range: Range::Limited,
+        codec: None,
     }
 }
 

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{FormatInfo, StreamInfo, StreamState};
+use super::{ControlInfo, FormatInfo, StreamInfo, StreamState};
 
 /// Bytes of a client's message at most: the longest sensible `start` is a tenth of it.
 pub const MAX_CLIENT_MESSAGE_LEN: usize = 4096;
@@ -57,6 +57,18 @@ pub enum ServerMessage {
         /// The reason, for people.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+    },
+    /// Controls of a camera have changed, whoever did it.
+    Controls {
+        /// The camera's own stream.
+        stream: u32,
+        /// Those that changed, as they are now.
+        controls: Vec<ControlInfo>,
+    },
+    /// More or fewer clients watch.
+    Viewers {
+        /// Those of the whole program.
+        count: u64,
     },
     /// A request could not be met. The connection stays open unless a close frame follows.
     Error {

@@ -5,12 +5,14 @@
 //!
 //! Both sides ignore an unknown `t` and unknown keys, so that either can be newer.
 
+mod control;
 mod frame_header;
 mod message;
 mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use control::{ControlChoice, ControlInfo, ControlKind, ControlValue};
 pub use frame_header::{FRAME_HEADER_LEN, FrameFlags, FrameHeader, FrameHeaderError};
 pub use message::{
     ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_LEN, MAX_FORMATS, MAX_FPS, MAX_WINDOW,

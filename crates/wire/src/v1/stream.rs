@@ -51,6 +51,9 @@ pub struct FormatInfo {
     pub matrix: Matrix,
     /// Which values mean black and white.
     pub range: Range,
+    /// What a decoder must be able to, as browsers name it: `avc1.42E01F`. Only of H.264, once a frame has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
 }
 
 /// The matrix between Y'CbCr and RGB.

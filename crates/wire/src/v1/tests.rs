@@ -11,6 +11,7 @@ fn jpeg() -> FormatInfo {
         fps: 29.97,
         matrix: Matrix::Bt601,
         range: Range::Full,
+        codec: None,
     }
 }
 
@@ -54,6 +55,17 @@ fn server_messages_have_the_documented_shape() {
             r#"{"t":"state","stream":0,"state":"no_signal","why":"unplugged"}"#.into(),
         ),
         (
+            ServerMessage::Controls { stream: 2, controls: vec![button(), mask()] },
+            [
+                r#"{"t":"controls","stream":2,"controls":["#,
+                r#"{"id":"press","name":"Press","type":"button","inactive":false,"readonly":true,"group":""},"#,
+                r#"{"id":"press","name":"Press","type":"bitmask","max":255,"default":"","value":true,"#,
+                r#""menu":[{"value":-1,"name":"x"}],"inactive":false,"readonly":true,"group":""}]}"#,
+            ]
+            .concat(),
+        ),
+        (ServerMessage::Viewers { count: 3 }, r#"{"t":"viewers","count":3}"#.into()),
+        (
             ServerMessage::Error { code: ErrorCode::NoStream, message: "no stream 7".into() },
             r#"{"t":"error","code":"no_stream","message":"no stream 7"}"#.into(),
         ),
@@ -64,12 +76,41 @@ fn server_messages_have_the_documented_shape() {
     }
 }
 
+fn button() -> ControlInfo {
+    ControlInfo {
+        id: "press".into(),
+        name: "Press".into(),
+        kind: ControlKind::Button,
+        min: None,
+        max: None,
+        step: None,
+        default: None,
+        value: None,
+        menu: None,
+        inactive: false,
+        readonly: true,
+        group: String::new(),
+    }
+}
+
+/// Every key that can be missing is there.
+fn mask() -> ControlInfo {
+    ControlInfo {
+        kind: ControlKind::Bitmask,
+        max: Some(255),
+        default: Some(ControlValue::Text(String::new())),
+        value: Some(ControlValue::Boolean(true)),
+        menu: Some(vec![ControlChoice { value: -1, name: "x".into() }]),
+        ..button()
+    }
+}
+
 #[test]
 fn newer_servers_are_understood_as_far_as_known() {
     let newer = r#"{"t":"state","stream":0,"state":"rewinding","tape":[1,{"a":null}]}"#;
     let state = ServerMessage::State { stream: 0, state: StreamState::Unknown, why: None };
     assert_eq!(ServerMessage::parse(newer), Ok(state));
-    assert_eq!(ServerMessage::parse(r#"{"t":"controls","list":[]}"#), Ok(ServerMessage::Unknown));
+    assert_eq!(ServerMessage::parse(r#"{"t":"captions","list":[]}"#), Ok(ServerMessage::Unknown));
     let config = format!(r#"{{"t":"config","rotate":90,"id":3,"stream":0,{JPEG}}}"#);
     assert_eq!(
         ServerMessage::parse(&config.replace("bt601", "bt2100")),

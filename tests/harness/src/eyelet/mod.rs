@@ -201,6 +201,18 @@ impl Eyelet {
         self.output.lines()
     }
 
+    /// Tells how many lines it printed so far.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        self.output.count()
+    }
+
+    /// Gives what it printed after the first `count` lines.
+    #[must_use]
+    pub fn lines_after(&self, count: usize) -> Vec<String> {
+        self.output.lines_after(count)
+    }
+
     /// Waits for a line that `is_it` accepts, among those already printed too.
     ///
     /// # Errors

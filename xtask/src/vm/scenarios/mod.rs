@@ -7,9 +7,12 @@
 
 mod access;
 mod camera;
+mod controls;
 mod faults;
 mod infra;
+mod lines;
 mod loss;
+mod random;
 mod server;
 mod streams;
 mod viewer;
@@ -48,7 +51,16 @@ const EYELET: &[&str] = &["eyelet", "uvcsim"];
 
 /// All scenarios, in the order in which they run.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    [infra::SCENARIOS, streams::SCENARIOS, loss::SCENARIOS, faults::SCENARIOS, access::SCENARIOS]
-        .into_iter()
-        .flatten()
+    [
+        infra::SCENARIOS,
+        streams::SCENARIOS,
+        loss::SCENARIOS,
+        faults::SCENARIOS,
+        random::SCENARIOS,
+        access::SCENARIOS,
+        controls::SCENARIOS,
+        lines::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
 }

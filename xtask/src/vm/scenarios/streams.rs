@@ -27,6 +27,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::new(EYELET, "eyelet/yuyv", "a USB camera's raw frames, whole and in order", yuyv),
     Scenario::new(EYELET, "eyelet/mjpeg", "a USB camera's pictures, made complete", mjpeg),
+    Scenario::new(EYELET, "eyelet/h264", "a USB camera's H.264, from a key frame on", h264),
 ];
 
 fn devices(guest: &mut Guest) -> Result<String> {
@@ -149,4 +150,28 @@ fn mjpeg(guest: &mut Guest) -> Result<String> {
     ensure!(report.format() == "jpeg 1280x720", "the viewer saw {}", report.format());
     server.expect_unbroken(guest)?;
     Ok(format!("{fps:.1} fps, {len} bytes a frame with tables"))
+}
+
+fn h264(guest: &mut Guest) -> Result<String> {
+    let mut notes = Vec::new();
+    // Then one whose driver drops each tenth frame as damaged: nothing that needs it is passed on.
+    for (port, flags, least) in [(0, "", 0), (1, "--err-every 10", 1)] {
+        let node = Camera::usb(guest, port, flags)?.node;
+        let source = format!("v4l2:{node}?format=H264&size=640x480&fps=30");
+        let server = Server::with_sources(guest, &[&source])?;
+        // The size is the stream's own.
+        server.wait_live(guest, 0, 1)?.expect_format("34x18 H264")?;
+        let report = watch(guest, 4, UNSTAMPED)?;
+        report.expect_sound()?;
+        ensure!(report.format() == "h264 34x18", "the viewer saw {}", report.format());
+        let frame = web::bare_frame(guest)?;
+        let has_sets = frame.windows(4).any(|bytes| bytes == [0, 0, 1, 0x67]);
+        ensure!(has_sets, "it begins with no parameter sets: {:?}", &frame[..frame.len().min(16)]);
+        let status = server.source(guest, 0)?;
+        let left = status.count("corrupt") + status.count("dropped");
+        ensure!(left >= least, "no frame was lost: {status}");
+        notes.push(format!("{} frames, {left} lost", report.count("frames")));
+        server.stop(guest)?;
+    }
+    Ok(notes.join("; "))
 }

@@ -89,7 +89,8 @@ impl Report {
     /// Checks that frames came, each newer than the one before, and that the connection lasted.
     pub(super) fn expect_sound(&self) -> Result<()> {
         ensure!(self.count("frames") > 0, "the viewer saw nothing: {}", self.0);
-        for fault in ["torn", "stale", "backwards", "without_config", "disconnects"] {
+        for fault in ["torn", "stale", "backwards", "undecodable", "without_config", "disconnects"]
+        {
             ensure!(self.count(fault) == 0, "the viewer's `{fault}` is not 0: {}", self.0);
         }
         Ok(())

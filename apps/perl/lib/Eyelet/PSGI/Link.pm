@@ -12,9 +12,11 @@ use constant { READABLE => 1, WRITABLE => 2 };    # as EV has them
 my %max_len = (head => 64 << 10, write => 64 << 10, close => 123);
 # Verbs whose answer has a payload, of the length that is its last word.
 my %is_question = map { $_ => 1 } qw(recv recv-nb read areas);
+# Verbs that have an area's newest frame.
+my %has_frame = map { $_ => 1 } qw(send-area follow read);
 
 # Packages that `call` looks past when it names the place of an error.
-our @CARP_NOT = qw(uwsgi Eyelet::PSGI::Writer Eyelet::PSGI::Responder);
+our @CARP_NOT = qw(uwsgi Eyelet::PSGI::Ahead Eyelet::PSGI::Writer Eyelet::PSGI::Responder);
 
 # `$wait` is called with the socket, and what is wanted of it.
 sub new {
@@ -24,7 +26,11 @@ sub new {
 # Asks for a verb and gives the words of the answer, and its payload. Dies with `KIND: TEXT` if that is not `ok`.
 sub ask {
     my ($self, $verb, $payload) = @_;
-    my ($name) = $verb =~ /\A(\S+)/;
+    my ($name, $area) = $verb =~ /\A(\S+) ?(\S*)/;
+    if ($name eq 'wait') { return Eyelet::PSGI::Ahead::begin_wait($self, $verb, $area) // $self->answer($name) }
+    Eyelet::PSGI::Ahead::recall($self);
+    # A frame that is had now is waited for no more.
+    undef $self->{early} if $self->{early} && $self->{early}[0] eq $area && $has_frame{$name};
     # What came before the client left can still be had.
     die $self->{gone} if defined $self->{gone} && ($self->{is_empty} || $name !~ /\Arecv/);
     if (defined $payload) {
@@ -34,8 +40,15 @@ sub ask {
         length $payload <= $limit or die "too-large: `$name` takes $limit bytes\n";
         $verb .= ' ' . length $payload;
     }
-    $self->put("$verb\n" . ($payload // ''));
+    $self->put("$verb\n" . ($payload // '')) or die $self->{gone};
     undef $payload;    # others run while this one waits
+    @_ = ($self, $name);
+    goto &answer;    # one frame less for each request that waits
+}
+
+# Reads the answer to a verb of this name, as `ask` gives it.
+sub answer {
+    my ($self, $name) = @_;
     my ($kind, @words) = split / /, $self->line;
     if (($kind // '') eq 'ok') {
         return @words if !$is_question{$name} || !@words;
@@ -56,7 +69,12 @@ sub call {
     my ($self, $purpose, @verb) = @_;
     my @answer;
     return wantarray ? @answer : $answer[-1] if eval { local $SIG{__DIE__}; @answer = $self->ask(@verb); 1 };
-    chomp(my $error = $@);
+    $self->failed($purpose, $@);
+}
+
+sub failed {
+    my ($self, $purpose, $error) = @_;
+    chomp $error;
     Carp::croak("unable to $purpose: $error");
 }
 
@@ -64,8 +82,9 @@ sub call {
 sub end {
     my $self = shift;
     return if $self->{state} eq 'ended';
+    Eyelet::PSGI::Ahead::recall($self);
     die $self->{gone} if defined $self->{gone};
-    $self->put("end\n");
+    $self->put("end\n") or die $self->{gone};
     $self->{state} = 'ended';
     $self->drop("the request was ended before\n");
 }
@@ -83,7 +102,7 @@ sub take {
     my ($self, $len) = @_;
     return substr $self->{input}, 0, $len, '' if length $self->{input} >= $len;
     (my $bytes, $self->{input}) = ($self->{input}, '');
-    while (length $bytes < $len) { $bytes .= $self->some($len - length $bytes) }
+    while (length $bytes < $len) { $bytes .= $self->some($len - length $bytes) // die $self->{gone} }
     return $bytes;
 }
 
@@ -91,7 +110,7 @@ sub line {
     my $self = shift;
     while (index($self->{input}, "\n") < 0) {
         length $self->{input} <= 4096 or die "the server's answer is too long\n";
-        $self->{input} .= $self->some(4096);
+        $self->{input} .= $self->some(4096) // die $self->{gone};
     }
     my $line = substr $self->{input}, 0, 1 + index($self->{input}, "\n"), '';
     $self->{input} = '' if $self->{input} eq '';    # forgets what was cut off in front
@@ -99,7 +118,7 @@ sub line {
     return $line;
 }
 
-# Waits for at least one byte, and gives at most so many.
+# Waits for at least one byte, and gives at most so many; nothing if the server has hung up.
 sub some {
     my ($self, $len) = @_;
     # All links read into one string, as Perl makes it as long as the answer might be. Nobody else runs in between.
@@ -108,24 +127,28 @@ sub some {
         $self->{wait}->($self->{socket}, READABLE);
         my $count = sysread $self->{socket}, $part, $len < 64 << 10 ? $len : 64 << 10;
         return $part if $count;
-        defined $count || !($!{EINTR} || $!{EAGAIN}) and $self->hung_up;
+        return $self->hung_up if defined $count || !($!{EINTR} || $!{EAGAIN});
     }
 }
 
+# False if the server has hung up.
 sub put {
     my ($self, $bytes) = @_;
     for (my $done = 0; $done < length $bytes;) {
         my $count = syswrite $self->{socket}, $bytes, length($bytes) - $done, $done;
         if (defined $count) { $done += $count }
         elsif ($!{EAGAIN}) { $self->{wait}->($self->{socket}, WRITABLE) }
-        else { $!{EINTR} or $self->hung_up }
+        elsif (!$!{EINTR}) { return $self->hung_up }
     }
+    return 1;
 }
 
 sub hung_up {
     my $self = shift;
     $self->{is_empty} = 1;
-    die $self->{gone} = "gone: the server has ended the request\n";
+    $self->{gone} = "gone: the server has ended the request\n";
+    @$self{qw(owed ahead)} = ();
+    return;
 }
 
 1;

@@ -15,12 +15,12 @@ sub run {
     ($app, $listener, $life, $duty, my $coroutines) = @_;
     $pid = $$;
     return Eyelet::PSGI::Coroutines::run($coroutines + 1) if $coroutines > 1;
-    my $wait = sub { until_readable($_[0]) };
     until ($is_over) {
         last if until_readable($listener, $duty) == $duty;
         # If there is nothing to accept, another worker was faster or the server has thought better of it.
         accept my $socket, $listener or next_try() or next;
-        $link = Eyelet::PSGI::Link->new($socket, $wait);
+        my $bits = bits($socket, $life);
+        $link = Eyelet::PSGI::Link->new($socket, sub { select_of($bits) });
         $is_over = attend($link);
         undef $link;
     }
@@ -32,11 +32,22 @@ sub finish { POSIX::_exit(0) }
 
 # Gives the last of the handles that can be read.
 sub until_readable {
-    my ($wanted, $ready) = ('');
-    vec($wanted, fileno $_, 1) = 1 for @_, $life;
-    until (select($ready = $wanted, undef, undef, undef) > 0) { $!{EINTR} or die "select: $!\n" }
-    finish() if vec $ready, fileno $life, 1;
+    my $ready = select_of(bits(@_, $life));
     return (grep { vec $ready, fileno $_, 1 } @_)[-1];
+}
+
+sub bits {
+    my $bits = '';
+    vec($bits, fileno $_, 1) = 1 for @_;
+    return $bits;
+}
+
+# Waits for handles, of which one is the life of this, and gives which can be read.
+sub select_of {
+    my $ready;
+    until (select($ready = $_[0], undef, undef, undef) > 0) { $!{EINTR} or die "select: $!\n" }
+    finish() if vec $ready, fileno $life, 1;
+    return $ready;
 }
 
 sub next_try { $!{EAGAIN} || $!{EINTR} || $!{ECONNABORTED} or die "accept: $!\n"; return }

@@ -3,17 +3,18 @@
 use std::os::fd::AsFd;
 
 use bytes::{Bytes, BytesMut};
-use eyelet_area::{Format, FourCc, Frame, FrameBuilder, MAX_FRAME_LEN, MonotonicNs};
+use eyelet_area::{Format, FourCc, Frame, FrameBuilder, FrameFlags, MAX_FRAME_LEN, MonotonicNs};
 use eyelet_wire::jpeg::{self, Splitter};
 use eyelet_wire::y4m;
 use rustix::io::Errno;
 
+use super::access_units::{AccessUnits, Found};
 use super::{planar, shape};
 use crate::config::source::{Fps, Wish};
 use crate::error::{Error, Result};
 
-/// A longer JPEG is damaged: cameras give a few bits per pixel, and this is four for the largest sensors.
-const MAX_PICTURE_LEN: usize = 32 << 20;
+/// A longer JPEG, or access unit of H.264, is damaged: cameras give a few bits per pixel, and this is four for the largest sensors.
+pub(super) const MAX_PICTURE_LEN: usize = 32 << 20;
 
 /// After so many bytes without a picture there will be none.
 const MAX_BARREN_LEN: u64 = 2 * MAX_PICTURE_LEN as u64;
@@ -28,12 +29,15 @@ const Y4M_MAGIC: &[u8] = b"YUV4MPEG2";
 /// How each JPEG begins.
 const JPEG_MAGIC: &[u8] = &[0xff, 0xd8];
 
+/// How H.264 begins, with or without a zero more.
+const H264_MAGIC: [&[u8]; 2] = [&[0, 0, 0, 1], &[0, 0, 1]];
+
 /// What to write when nothing tells what the bytes are.
 pub(super) const RAW_OPTIONS: &str = "`?format=YUYV&size=640x480&fps=30`";
 
 /// Takes bytes apart into pictures.
 #[derive(Debug)]
-pub(super) struct Cutter {
+pub(crate) struct Cutter {
     wish: Wish,
     kind: Kind,
     /// Pictures that were whole and are no pictures after all.
@@ -47,12 +51,13 @@ pub(super) struct Cutter {
 enum Kind {
     Y4m(y4m::Parser),
     Jpeg(Splitter),
+    H264(Box<AccessUnits>),
     Raw { format: Format, len: usize },
 }
 
 /// What the first bytes say.
 #[derive(Debug)]
-pub(super) enum Recognised {
+pub(crate) enum Recognised {
     As(Cutter),
     /// More bytes are needed.
     Unfinished,
@@ -62,17 +67,34 @@ pub(super) enum Recognised {
 
 /// One picture, as it came, and its shape when it is a frame.
 #[derive(Debug)]
-pub(super) struct Picture {
+pub(crate) struct Picture {
     bytes: Bytes,
     pub(super) format: Format,
+    is_key: bool,
+    /// When its first bytes came, where that is known.
+    pub(super) begun_at: Option<MonotonicNs>,
+}
+
+impl Picture {
+    /// One that needs no other.
+    fn whole(bytes: Bytes, format: Format) -> Self {
+        Self { bytes, format, is_key: true, begun_at: None }
+    }
+}
+
+impl From<Found> for Picture {
+    fn from(found: Found) -> Self {
+        let Found { bytes, format, is_key, begun_at } = found;
+        Self { bytes, format, is_key, begun_at: Some(begun_at) }
+    }
 }
 
 impl Cutter {
-    /// Tells what bytes that begin so are: Y4M and JPEG by what they begin with, raw frames by the options.
+    /// Tells what bytes that begin so are: Y4M, JPEG and H.264 by what they begin with, raw frames by the options.
     ///
     /// # Errors
     /// [`Usage`](crate::error::ErrorKind::Usage) for options that contradict what is there or leave something open.
-    pub(super) fn recognise(start: &[u8], wish: &Wish) -> Result<Recognised> {
+    pub(crate) fn recognise(start: &[u8], wish: &Wish) -> Result<Recognised> {
         let begins = |magic: &[u8]| start.starts_with(magic);
         let may_begin = |magic: &[u8]| !begins(magic) && magic.starts_with(start);
         let kind = if begins(Y4M_MAGIC) {
@@ -87,7 +109,9 @@ impl Cutter {
             Self::asked_for(fourcc, wish)?
         } else if begins(JPEG_MAGIC) {
             Kind::Jpeg(Splitter::new(MAX_PICTURE_LEN))
-        } else if may_begin(JPEG_MAGIC) {
+        } else if H264_MAGIC.into_iter().any(begins) {
+            Kind::H264(Box::new(AccessUnits::new(wish)))
+        } else if may_begin(JPEG_MAGIC) || H264_MAGIC.into_iter().any(may_begin) {
             return Ok(Recognised::Unfinished);
         } else {
             return Ok(Recognised::Unknown);
@@ -106,9 +130,12 @@ impl Cutter {
         if fourcc == FourCc::MJPEG {
             return Ok(Kind::Jpeg(Splitter::new(MAX_PICTURE_LEN)));
         }
+        if fourcc == FourCc::H264 {
+            return Ok(Kind::H264(Box::new(AccessUnits::new(wish))));
+        }
         let format = raw_format(wish)?.ok_or_else(|| {
             let text =
-                "frames cannot be told apart: write format=YUYV, UYVY, NV12, GREY, RGB24 or MJPG";
+                "frames cannot be told apart: write format=YUYV, UYVY, NV12, GREY, RGB24, MJPG or H264";
             Error::usage(format!("in a stream of {fourcc} {text}"))
         })?;
         let len = format.packed_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
@@ -119,23 +146,24 @@ impl Cutter {
     ///
     /// # Errors
     /// A text that says why the bytes cannot be followed any further.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         input: &mut BytesMut,
     ) -> std::result::Result<Option<Picture>, String> {
         let (wish, parser) = match &mut self.kind {
             Kind::Raw { format, len } => {
                 let whole = (input.len() >= *len).then(|| input.split_to(*len).freeze());
-                return Ok(whole.map(|bytes| Picture { bytes, format: *format }));
+                return Ok(whole.map(|bytes| Picture::whole(bytes, *format)));
             }
             Kind::Jpeg(_) => return self.next_jpeg(input),
+            Kind::H264(_) => return self.next_h264(input),
             Kind::Y4m(parser) => (self.wish, parser),
         };
         let planes = parser.next_frame(input).map_err(|e| e.to_string())?;
         let format = parser.header().map(planar::format_of).transpose()?;
         let picture = planes
             .zip(format)
-            .map(|(bytes, format)| Picture { bytes: bytes.freeze(), format: shape(format, &wish) });
+            .map(|(bytes, format)| Picture::whole(bytes.freeze(), shape(format, &wish)));
         Ok(picture)
     }
 
@@ -145,7 +173,7 @@ impl Cutter {
             self.barren_since = splitter.skipped();
             if let Some((width, height)) = jpeg::dimensions(&bytes) {
                 let format = shape(Format::packed(FourCc::MJPEG, width, height), &self.wish);
-                return Ok(Some(Picture { bytes, format }));
+                return Ok(Some(Picture::whole(bytes, format)));
             }
             self.unusable += 1;
         }
@@ -155,11 +183,42 @@ impl Cutter {
         Ok(None)
     }
 
+    fn next_h264(&mut self, input: &mut BytesMut) -> std::result::Result<Option<Picture>, String> {
+        let Kind::H264(units) = &mut self.kind else { return Ok(None) };
+        if let Some(found) = units.next(input)? {
+            self.barren_since = units.skipped();
+            return Ok(Some(found.into()));
+        }
+        if units.skipped() - self.barren_since > MAX_BARREN_LEN {
+            return Err(format!("there was no H.264 in the last {MAX_BARREN_LEN} bytes"));
+        }
+        Ok(None)
+    }
+
+    /// Gives the last picture of a stream that has ended, where only the end tells that it is whole.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub(super) fn last(
+        &mut self,
+        input: &mut BytesMut,
+    ) -> std::result::Result<Option<Picture>, String> {
+        match &mut self.kind {
+            Kind::H264(units) => Ok(units.last(input)?.map(Picture::from)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Tells whether pictures need those before them, so that none may be left out.
+    pub(super) fn is_predicted(&self) -> bool {
+        matches!(self.kind, Kind::H264(_))
+    }
+
     /// Makes a frame of a picture.
-    pub(super) fn publish(&mut self, picture: &Picture, captured_at: MonotonicNs) -> Result<Frame> {
+    pub(crate) fn publish(&mut self, picture: &Picture, captured_at: MonotonicNs) -> Result<Frame> {
         let mut builder = FrameBuilder::new()?;
         match &self.kind {
-            Kind::Raw { .. } => builder.write(&picture.bytes)?,
+            Kind::Raw { .. } | Kind::H264(_) => builder.write(&picture.bytes)?,
             Kind::Jpeg(_) => write_jpeg(&mut builder, &picture.bytes)?,
             Kind::Y4m(parser) => {
                 if let Some(header) = parser.header() {
@@ -168,14 +227,15 @@ impl Cutter {
                 builder.write(&self.packed)?;
             }
         }
-        Ok(builder.seal(picture.format, captured_at)?)
+        let frame = builder.seal(picture.format, captured_at)?;
+        Ok(frame.with_flags(FrameFlags { is_key: picture.is_key }))
     }
 
     /// The shape, where it is known before the first picture.
     pub(super) fn format(&self) -> Option<Format> {
         match &self.kind {
             Kind::Raw { format, .. } => Some(*format),
-            Kind::Jpeg(_) => None,
+            Kind::Jpeg(_) | Kind::H264(_) => None,
             Kind::Y4m(parser) => {
                 let format = planar::format_of(parser.header()?).ok()?;
                 Some(shape(format, &self.wish))
@@ -200,6 +260,7 @@ impl Cutter {
     pub(super) fn damaged(&self) -> u64 {
         match &self.kind {
             Kind::Jpeg(splitter) => self.unusable + splitter.damaged(),
+            Kind::H264(units) => units.damaged(),
             _ => 0,
         }
     }
@@ -217,7 +278,7 @@ impl Cutter {
         match &self.kind {
             Kind::Raw { len, .. } => Some(*len),
             Kind::Y4m(parser) => parser.header().map(y4m::StreamHeader::frame_len),
-            Kind::Jpeg(_) => None,
+            Kind::Jpeg(_) | Kind::H264(_) => None,
         }
     }
 
@@ -317,6 +378,14 @@ mod tests {
     }
 
     #[test]
+    fn h264_is_recognised_by_its_start_code_or_asked_for() {
+        assert!(matches!(cutter(&[0, 0, 1, 9], "").kind, Kind::H264(_)));
+        assert!(matches!(cutter(b"x", "format=h264").kind, Kind::H264(_)));
+        let unfinished = Cutter::recognise(&[0, 0], &Wish::default()).unwrap();
+        assert!(matches!(unfinished, Recognised::Unfinished));
+    }
+
+    #[test]
     fn options_say_what_raw_frames_are() {
         let mut cutter = cutter(&[0xff, 0xd8], "format=GREY&size=2x1&range=full");
         let mut input = BytesMut::from(&[0xff, 0xd8, 3][..]);
@@ -333,7 +402,7 @@ mod tests {
     fn options_that_make_no_sense_say_what_to_write() {
         for (start, options, needle) in [
             (&b"abc"[..], "format=YUYV", "need their size"),
-            (b"abc", "format=H264", "cannot be told apart"),
+            (b"abc", "format=HEVC", "cannot be told apart"),
             (b"abc", "format=GREY&size=65535x65535", "more than"),
             (b"YUV4MPEG2", "size=2x2", "leave them out"),
         ] {

@@ -1,5 +1,6 @@
 //! `exec:`, a command that writes frames to its standard output.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::process::ChildStdout;
@@ -20,16 +21,20 @@ const PIPE_LEN: usize = 1 << 20;
 /// Read in one go at most, so that a command that writes without end does not keep the role from everything else.
 const MOST_READ: usize = 8 << 20;
 
+/// Pictures of which none may be left out, and which came together, are given so long after each other: who receives them
+/// takes one or two at a time.
+const SPREAD: Duration = Duration::from_millis(2);
+
 /// How long a command may take to end after it has closed its standard output.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether it has.
 const LOOK_AFTER: Duration = Duration::from_millis(10);
 
-/// A command that writes Y4M, JPEG or raw frames.
+/// A command that writes Y4M, JPEG, H.264 or raw frames.
 ///
 /// Frames come when the command writes them; of several that are there the newest is taken and the others are counted as
-/// skipped. What the frames are is known with the first one, except for raw frames.
+/// skipped, but of H.264, whose frames need each other, none. What the frames are is known with the first one, except for raw frames.
 #[derive(Debug)]
 pub(super) struct Exec {
     command: Command,
@@ -38,6 +43,9 @@ pub(super) struct Exec {
     /// `None` until the first bytes have told.
     cutter: Option<Cutter>,
     input: BytesMut,
+    /// Pictures of which none may be left out, and when the first of them is due.
+    waiting: VecDeque<Picture>,
+    due: Instant,
     description: Description,
     counters: Counters,
     /// The last frame was cut off by the end.
@@ -77,6 +85,8 @@ impl Exec {
             wish: *wish,
             cutter: None,
             input: BytesMut::new(),
+            waiting: VecDeque::new(),
+            due: Instant::now(),
             description,
             counters: Counters::default(),
             cut_off: 0,
@@ -90,7 +100,7 @@ impl Exec {
     fn read(&mut self) -> Result<Option<Picture>> {
         let mut newest = None;
         let mut read = 0;
-        while read < MOST_READ && self.closed_at.is_none() {
+        while read < MOST_READ && self.closed_at.is_none() && self.waiting.is_empty() {
             let wanted =
                 self.cutter.as_ref().map_or(content::LEAST_READ, |c| c.wanted(self.input.len()));
             match content::read_more(&self.stdout, &mut self.input, wanted) {
@@ -116,12 +126,13 @@ impl Exec {
         let Some(cutter) = &mut self.cutter else { return Ok(()) };
         loop {
             match cutter.next(&mut self.input) {
+                Ok(Some(picture)) if cutter.is_predicted() => self.waiting.push_back(picture),
                 Ok(Some(picture)) => {
                     self.counters.skipped += u64::from(newest.is_some());
                     *newest = Some(picture);
                 }
                 Ok(None) => break,
-                Err(why) if self.has_delivered || newest.is_some() => {
+                Err(why) if self.has_delivered || newest.is_some() || !self.waiting.is_empty() => {
                     let text =
                         format!("{} cannot be followed: {why}; it is started again", self.command);
                     return Err(Error::unavailable(text));
@@ -130,6 +141,10 @@ impl Exec {
                     return Err(Error::refused(format!("{} cannot be used: {why}", self.command)));
                 }
             }
+        }
+        if self.closed_at.is_some() {
+            // What is wrong with it does not matter any more.
+            self.waiting.extend(cutter.last(&mut self.input).ok().flatten());
         }
         if self.closed_at.is_some() && cutter.is_picture_begun(&self.input) {
             self.cut_off = 1;
@@ -147,7 +162,8 @@ impl Exec {
             Recognised::Unknown => {
                 let start = content::excerpt(&self.input);
                 let options = content::RAW_OPTIONS;
-                let text = "writes neither Y4M nor JPEG to its standard output, it begins with";
+                let text =
+                    "writes neither Y4M, JPEG nor H.264 to its standard output, it begins with";
                 Err(Error::refused(format!(
                     "{command} {text} {start}; for raw frames add {options}"
                 )))
@@ -156,7 +172,7 @@ impl Exec {
     }
 
     fn publish(&mut self, picture: &Picture) -> Result<Option<Frame>> {
-        let captured_at = MonotonicNs::now();
+        let captured_at = picture.begun_at.unwrap_or_else(MonotonicNs::now);
         let Some(cutter) = &mut self.cutter else { return Ok(None) };
         self.has_delivered = true;
         self.description.format = picture.format;
@@ -195,18 +211,31 @@ impl Source for Exec {
     }
 
     fn wait(&self) -> Wait<'_> {
+        if !self.waiting.is_empty() {
+            return Wait { due: Some(self.due), ..Wait::default() };
+        }
         match self.closed_at {
             // The closed pipe stays readable for ever.
-            Some(_) => Wait { readable: None, due: Some(self.look_at) },
-            None => Wait { readable: Some(self.stdout.as_fd()), due: None },
+            Some(_) => Wait { due: Some(self.look_at), ..Wait::default() },
+            None => Wait { readable: Some(self.stdout.as_fd()), ..Wait::default() },
         }
     }
 
     fn try_next(&mut self) -> Result<Next> {
-        if let Some(closed_at) = self.closed_at {
-            return self.ended(closed_at);
+        if self.waiting.is_empty() {
+            if let Some(closed_at) = self.closed_at {
+                return self.ended(closed_at);
+            }
+            if let Some(picture) = self.read()? {
+                return Ok(self.publish(&picture)?.map_or(Next::NotReady, Next::Frame));
+            }
         }
-        let Some(picture) = self.read()? else { return Ok(Next::NotReady) };
+        let now = Instant::now();
+        if now < self.due {
+            return Ok(Next::NotReady);
+        }
+        let Some(picture) = self.waiting.pop_front() else { return Ok(Next::NotReady) };
+        self.due = now + SPREAD;
         Ok(self.publish(&picture)?.map_or(Next::NotReady, Next::Frame))
     }
 

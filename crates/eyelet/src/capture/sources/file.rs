@@ -21,7 +21,7 @@ const DEFAULT_FPS: Fps = Fps { frames: 30, seconds: 1 };
 /// How often the file is looked at, whether it is still the one that was opened.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
-/// A file of Y4M, JPEG or raw frames.
+/// A file of Y4M, JPEG, H.264 or raw frames.
 ///
 /// Read as it is played, a frame at a time. No frame is left out: when the role is late, the play is late, and the ticks
 /// that passed are counted as skipped.
@@ -113,6 +113,13 @@ impl File {
             if read.unwrap_or(0) > 0 {
                 continue;
             }
+            let last = self.cutter.last(&mut self.input);
+            if let Some(picture) =
+                last.map_err(|why| self.lost(&format!("cannot be played: {why}")))?
+            {
+                self.pictures += 1;
+                return Ok(picture);
+            }
             if self.pictures == 0 {
                 let damaged = self.counters.corrupt;
                 let text = format!("has no whole picture from start to end, {damaged} damaged");
@@ -177,7 +184,7 @@ impl Source for File {
     }
 
     fn wait(&self) -> Wait<'_> {
-        Wait { readable: None, due: Some(self.pace.due()) }
+        Wait { due: Some(self.pace.due()), ..Wait::default() }
     }
 
     fn try_next(&mut self) -> Result<Next> {
@@ -234,7 +241,7 @@ fn recognise(file: &fs::File, path: &Path, wish: &Wish, input: &mut BytesMut) ->
                 let start = content::excerpt(input);
                 let options = content::RAW_OPTIONS;
                 let text = format!(
-                    "`{shown}` is neither Y4M nor JPEG, it begins with {start}; for raw frames add {options}"
+                    "`{shown}` is neither Y4M, JPEG nor H.264, it begins with {start}; for raw frames add {options}"
                 );
                 return Err(Error::refused(text));
             }

@@ -3,8 +3,9 @@
 //! Belongs here: from what the user asked for to frames of one shape. Does not belong here: what is done when a source
 //! goes away, and who gets the frames.
 
+mod access_units;
 mod command;
-mod content;
+pub(crate) mod content;
 mod exec;
 mod file;
 mod pace;
@@ -50,7 +51,7 @@ impl Opener {
     pub fn open(&mut self) -> Result<Box<dyn Source>> {
         let wish = &self.spec.wish;
         Ok(match &self.spec.kind {
-            Kind::Test => Box::new(test_picture::TestPicture::open(wish)?),
+            Kind::Test => Box::new(test_picture::TestPicture::open(wish, &self.spec.settings)?),
             Kind::V4l2 { device } => {
                 Box::new(v4l2::Camera::open(device, &self.spec, &mut self.camera)?)
             }

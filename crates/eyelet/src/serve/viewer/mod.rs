@@ -10,6 +10,7 @@ mod pace;
 mod session;
 mod task;
 mod track;
+mod untold;
 mod websocket;
 
 pub(crate) use multipart::{Wanted as WantedPictures, run as run_multipart};

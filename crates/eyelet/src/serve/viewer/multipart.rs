@@ -1,4 +1,4 @@
-//! A viewer with an endless HTTP answer: MJPEG, as every browser shows it in an `<img>`.
+//! A viewer with an endless HTTP answer: MJPEG, as every browser shows it in an `<img>`; H.264 for players.
 
 use std::cell::RefCell;
 use std::io;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use eyelet_area::{Frame, MonotonicNs};
+use eyelet_area::{FourCc, Frame, MonotonicNs};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::serve::audience::Presence;
 use crate::serve::clients::Client;
 use crate::serve::multipart::Style;
 use crate::serve::sending::Sending;
@@ -24,7 +25,7 @@ use super::task::{self, Waking};
 /// What a client's request asks for.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    /// A stream of JPEG frames.
+    /// A stream of JPEG, or of H.264 where the style is bare.
     pub(crate) feed: Rc<Feed>,
     /// The least time from frame to frame.
     pub(crate) least: Option<Duration>,
@@ -43,6 +44,7 @@ pub(crate) async fn run(server: Rc<Server>, stream: TcpStream, wanted: Wanted, i
     let head = style.answer_head(is_http_1_1);
     let opening = if is_head { String::new() } else { style.opening() };
     sending.begin((head + &opening).as_bytes());
+    let _presence = (!is_head).then(|| Presence::new(&server));
     let viewer = Rc::new_cyclic(|me: &Weak<Viewer>| {
         let state = State {
             stream,
@@ -89,7 +91,7 @@ impl Outlet for Viewer {
             return;
         }
         // An error is met again by the task.
-        if !matches!(state.send_due(self), Ok(true)) {
+        if !matches!(state.send_due(self), Ok(true)) || state.is_over {
             state.waking.wake();
         }
     }
@@ -147,14 +149,29 @@ impl State {
     fn begin(&mut self, viewer: &Viewer) -> bool {
         let style = &viewer.style;
         let Some(joined) = &self.joined else { return false };
-        let newest = joined.newest();
-        let now = Instant::now();
-        let Some(frame) = self.pace.due(&newest, now) else { return false };
-        let info = *frame.info();
-        if !self.room.has(&self.stream, info.len) {
+        if joined.is_gone() {
+            self.is_over = true;
             return false;
         }
-        let dropped = self.pace.begin(&newest, now);
+        let newest = joined.newest();
+        let now = Instant::now();
+        let Some(frame) = self.pace.due(&newest, now) else {
+            if self.pace.lacks_key(&newest) {
+                joined.want_key();
+            }
+            return false;
+        };
+        let info = *frame.info();
+        if style.is_bare && info.format.fourcc != FourCc::H264 {
+            // Nobody knew what the camera gives, and now it is something else.
+            self.is_over = true;
+            return false;
+        }
+        let most = info.format.fourcc.is_predicted().then(|| newest.recent.bytes());
+        if !self.room.has(&self.stream, info.len, most) {
+            return false;
+        }
+        let dropped = self.pace.begin(frame, &newest, now);
         self.dropped += dropped;
         viewer.server.count_frame(if style.is_empty { 0 } else { info.len }, dropped);
         let fps = self.fps.count(now);

@@ -1,4 +1,7 @@
 //! Which frame a viewer gets next of one stream, and what it did not get.
+//!
+//! Of most streams that is the newest. Where frames need those before them it is the one behind the last; only where that
+//! is gone it is a key frame.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,8 @@ pub(crate) struct Pace {
     last_sequence: u64,
     /// [`Newest::published`] at that time; none before the first.
     last_published: Option<u64>,
+    /// It can use nothing but a key frame.
+    needs_key: bool,
 }
 
 impl Pace {
@@ -33,6 +38,16 @@ impl Pace {
     /// asked for in the mean, from any rate of the source, and each frame fresh.
     pub(crate) fn due<'a>(&self, newest: &'a Newest, now: Instant) -> Option<&'a Arc<Frame>> {
         let frame = newest.frame.as_ref()?;
+        if frame.info().format.fourcc.is_predicted() {
+            // No rate is kept here: none can be left out.
+            let next = newest.recent.behind(self.last_sequence);
+            let is_start = self.needs_key || self.last_published.is_none();
+            let key = || {
+                let key = newest.recent.newest_key();
+                key.filter(|key| key.info().sequence > self.last_sequence)
+            };
+            return if is_start { key() } else { next };
+        }
         if frame.info().sequence <= self.last_sequence {
             return None;
         }
@@ -45,23 +60,46 @@ impl Pace {
         Some(frame)
     }
 
-    /// Notes that the newest frame is begun and gives how many the viewer did not get since the last one.
-    pub(crate) fn begin(&mut self, newest: &Newest, now: Instant) -> u64 {
-        let sequence = newest.frame.as_ref().map_or(0, |frame| frame.info().sequence);
+    /// Tells whether there is a newer frame, and none that the viewer can use before the next key frame.
+    pub(crate) fn lacks_key(&self, newest: &Newest) -> bool {
+        let is_newer = |frame: &Arc<Frame>| {
+            let info = frame.info();
+            info.sequence > self.last_sequence && info.format.fourcc.is_predicted()
+        };
+        newest.frame.as_ref().is_some_and(is_newer) && self.due(newest, Instant::now()).is_none()
+    }
+
+    /// The sequence of the last frame that it had.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Says that the viewer can use nothing but a key frame.
+    pub(crate) fn need_key(&mut self) {
+        self.needs_key = true;
+    }
+
+    /// Notes that the frame that was [due](Self::due) is begun and gives how many the viewer did not get since the last
+    /// one.
+    pub(crate) fn begin(&mut self, frame: &Frame, newest: &Newest, now: Instant) -> u64 {
         self.next_at = self.least.map(|least| {
             // Over time: the next moment counts from the last one unless that is long gone.
             let on_time = self.next_at.map(|at| at + least).filter(|at| *at + least > now);
             on_time.unwrap_or(now + least)
         });
-        self.had(sequence, newest.published)
+        self.had(frame, newest)
     }
 
     /// Notes that the viewer has had a frame, at whatever moment, and gives how many it did not get since the last one.
-    pub(crate) fn had(&mut self, sequence: u64, published: u64) -> u64 {
+    pub(crate) fn had(&mut self, frame: &Frame, newest: &Newest) -> u64 {
+        let sequence = frame.info().sequence;
+        let behind = newest.frame.as_ref().map_or(0, |newest| newest.info().sequence - sequence);
+        let published = newest.published.saturating_sub(behind);
         if sequence <= self.last_sequence {
             return 0;
         }
         let dropped = self.dropped(sequence, published);
+        self.needs_key &= !frame.info().flags.is_key;
         self.last_sequence = sequence;
         self.last_published = Some(published);
         dropped
@@ -82,6 +120,42 @@ mod tests {
     use eyelet_area::{Format, FrameBuilder, MonotonicNs, State};
 
     use super::*;
+    use crate::serve::recent::tests::published;
+
+    /// What is newest in a stream of H.264 of which the last eight frames are kept.
+    fn predicted(count: u64, keys: &[u64]) -> Newest {
+        let frames = published(count, keys, 10);
+        let mut newest = Newest { published: count, ..Newest::default() };
+        frames.iter().for_each(|frame| newest.recent.push(frame));
+        Newest { frame: frames.last().cloned(), ..newest }
+    }
+
+    /// Takes all that is due, and gives the sequences and what was dropped.
+    fn taken(pace: &mut Pace, newest: &Newest) -> (Vec<u64>, u64) {
+        let (mut sequences, mut dropped, now) = (Vec::new(), 0, Instant::now());
+        while let Some(frame) = pace.due(newest, now) {
+            dropped += pace.begin(frame, newest, now);
+            sequences.push(frame.info().sequence);
+        }
+        (sequences, dropped)
+    }
+
+    #[test]
+    fn frames_that_need_each_other_come_from_a_key_frame_on_without_gaps() {
+        let mut pace = Pace::new(Some(Duration::from_secs(1)));
+        assert_eq!(taken(&mut pace, &predicted(3, &[])), (vec![], 0));
+        assert!(pace.lacks_key(&predicted(3, &[])));
+        assert_eq!(taken(&mut pace, &predicted(5, &[4])), (vec![4, 5], 0));
+        assert!(!pace.lacks_key(&predicted(5, &[4])));
+        assert_eq!(taken(&mut pace, &predicted(9, &[4])), (vec![6, 7, 8, 9], 0));
+        // The tenth is gone, and with it all up to the next key frame.
+        assert_eq!(taken(&mut pace, &predicted(18, &[4])), (vec![], 0));
+        assert!(pace.lacks_key(&predicted(18, &[4])));
+        assert_eq!(taken(&mut pace, &predicted(21, &[20])), (vec![20, 21], 10));
+        pace.need_key();
+        assert_eq!(taken(&mut pace, &predicted(22, &[20])), (vec![], 0));
+        assert_eq!(taken(&mut pace, &predicted(24, &[20, 23])), (vec![23, 24], 1));
+    }
 
     fn newest(sequence: u64) -> Newest {
         // Only an area's owner numbers frames, so one is published for each.
@@ -108,6 +182,7 @@ mod tests {
                         frame: Some(Arc::new(frame)),
                         state: State::Live,
                         published: count,
+                        ..Newest::default()
                     };
                 }
                 Some(_) => {}
@@ -123,11 +198,12 @@ mod tests {
         assert!(pace.due(&Newest::default(), now).is_none());
         let first = newest(3);
         assert!(pace.due(&first, now).is_some());
-        assert_eq!(pace.begin(&first, now), 0);
-        assert!(pace.due(&first, now).is_none());
-        assert_eq!(pace.begin(&newest(7), now), 3);
+        let mut begin = |newest: &Newest| pace.begin(newest.frame.as_ref().unwrap(), newest, now);
+        assert_eq!(begin(&first), 0);
+        assert_eq!(begin(&newest(7)), 3);
         let restarted = Newest { published: 12, ..newest((1 << GENERATION_SHIFT) + 2) };
-        assert_eq!(pace.begin(&restarted, now), 4);
+        assert_eq!(begin(&restarted), 4);
+        assert!(pace.due(&restarted, now).is_none());
     }
 
     #[test]
@@ -144,8 +220,8 @@ mod tests {
                 let now = start + Duration::from_secs(1) * at / 30;
                 pace.last_sequence = 0;
                 frames.published += 1;
-                if pace.due(&frames, now).is_some() {
-                    pace.begin(&frames, now);
+                if let Some(frame) = pace.due(&frames, now) {
+                    pace.begin(frame, &frames, now);
                     got += 1;
                 }
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use eyelet_area::{Format, FrameInfo, MonotonicNs, State};
 use eyelet_wire::v1::{
-    self, ErrorCode, FRAME_HEADER_LEN, FrameFlags, FrameHeader, ServerMessage, Start, StreamInfo,
-    StreamState,
+    self, ErrorCode, FRAME_HEADER_LEN, FormatInfo, FrameFlags, FrameHeader, ServerMessage, Start,
+    StreamInfo, StreamState,
 };
 
 use crate::config::Origin;
@@ -15,6 +15,10 @@ use crate::serve::{Server, Watching, streams};
 
 /// How long a `hello` waits for cameras that have not said yet what they are.
 const HELLO_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Frames that may be unacknowledged beyond the window where they need those before them: none can be left out, so that a
+/// window for the newest would stop such a stream on any link that is far.
+const PREDICTED_WINDOW: usize = 8;
 
 /// What a track has done with its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub(super) struct Told {
     /// Sequences that were sent and not acknowledged, oldest first; kept only where a window bounds them.
     unacknowledged: VecDeque<u64>,
     config_id: u8,
-    configured: Option<(Format, Duration)>,
+    configured: Option<(Format, Duration, Option<String>)>,
     dropped: u32,
     /// Live is told only after something else was.
     state: State,
@@ -74,9 +78,10 @@ impl Told {
         }
     }
 
-    /// Tells whether the viewer's window has room.
-    pub(super) fn may_send(&self) -> bool {
-        self.window.is_none_or(|window| self.unacknowledged.len() < window)
+    /// Tells whether the viewer's window has room for a frame.
+    pub(super) fn may_send(&self, is_predicted: bool) -> bool {
+        let beyond = if is_predicted { PREDICTED_WINDOW } else { 0 };
+        self.window.is_none_or(|window| self.unacknowledged.len() < window + beyond)
     }
 
     /// Tells the viewer that the picture went away or came back; true if there was something to tell.
@@ -92,17 +97,28 @@ impl Told {
     }
 
     /// Sends the message that describes the frames from here on, if they have changed.
-    pub(super) fn configure(&mut self, info: &FrameInfo, free_id: u8, link: &mut Link) -> Turn {
-        if self.configured == Some((info.format, info.interval)) {
+    pub(super) fn configure(
+        &mut self,
+        info: &FrameInfo,
+        codec: Option<&str>,
+        free_id: u8,
+        link: &mut Link,
+    ) -> Turn {
+        let is_told = |(format, interval, told): &(Format, Duration, Option<String>)| {
+            (*format, *interval, told.as_deref()) == (info.format, info.interval, codec)
+        };
+        if self.configured.as_ref().is_some_and(is_told) {
             return Turn::Passed;
         }
-        let format = streams::describe(&info.format, info.interval);
+        let codec = codec.map(str::to_owned);
+        let format =
+            FormatInfo { codec: codec.clone(), ..streams::describe(&info.format, info.interval) };
         if !self.formats.is_empty() && !self.formats.contains(&format.format) {
             let text = format!("the stream is `{}`, which was not asked for", format.format);
             refuse(link, ErrorCode::NoFormat, &text);
             return Turn::Ended;
         }
-        self.configured = Some((info.format, info.interval));
+        self.configured = Some((info.format, info.interval, codec));
         self.config_id = free_id;
         let config = ServerMessage::Config { id: free_id, stream: self.stream, format };
         link.send_text(&config.to_json());
@@ -141,7 +157,8 @@ pub(super) fn refuse(link: &mut Link, code: ErrorCode, message: &str) {
 ///
 /// Only cameras are asked what they are: looking at a derived stream would make its encoder work.
 pub(super) async fn greet(server: &Server, link: &mut Link) {
-    let cameras = server.feeds.iter().filter(|feed| feed.place.origin.is_shown_first());
+    let feeds = server.feeds();
+    let cameras = feeds.iter().filter(|feed| feed.place().origin.is_shown_first());
     let mut watching: Vec<Watching> = cameras.map(|feed| feed.watch()).collect();
     let deadline = tokio::time::Instant::now() + HELLO_PATIENCE;
     let mut lost = Vec::new();
@@ -154,16 +171,15 @@ pub(super) async fn greet(server: &Server, link: &mut Link) {
             lost.push(ServerMessage::State { stream, state, why });
         }
     }
-    let streams = server.feeds.iter();
-    let streams = streams.filter(|feed| !matches!(feed.place.origin, Origin::App { .. }));
+    let streams = feeds.iter().filter(|feed| !matches!(feed.place().origin, Origin::App { .. }));
     let streams = streams.map(|feed| {
-        let camera = feed.place.camera();
+        let camera = feed.place().camera();
         let is_live =
-            watching.iter().any(|w| w.feed().place.id == camera && w.newest().frame.is_some());
+            watching.iter().any(|w| w.feed().place().id == camera && w.newest().frame.is_some());
         StreamInfo {
             id: feed.id(),
-            name: feed.place.name.clone(),
-            of: feed.place.of().and_then(|id| u32::try_from(id).ok()),
+            name: feed.place().name.clone(),
+            of: feed.place().of().and_then(|id| u32::try_from(id).ok()),
             state: if is_live { StreamState::Live } else { StreamState::NoSignal },
             formats: if is_live { streams::formats(server, feed) } else { Vec::new() },
         }

@@ -1,9 +1,11 @@
 //! One stream that a viewer has started, and how far it has got in it.
 
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use eyelet_area::MonotonicNs;
+use eyelet_wire::v1::ErrorCode;
 use eyelet_wire::websocket::Opcode;
 use tokio::time::Instant;
 
@@ -13,7 +15,7 @@ use crate::serve::wrapping::Envelope;
 use crate::serve::{Feed, Joined, Outlet, Server};
 
 use super::pace::Pace;
-use super::session::{Told, Turn};
+use super::session::{self, Told, Turn};
 
 /// A stream on its way to a viewer.
 #[derive(Debug)]
@@ -55,11 +57,21 @@ impl Track {
         self.told.as_ref().map(|told| told.config_id())
     }
 
+    /// Tells whether frames come.
+    pub(super) fn is_playing(&self) -> bool {
+        self.joined.is_some()
+    }
+
     /// Lets frames come.
     pub(super) fn play(&mut self, outlet: Weak<dyn Outlet>) {
         if self.joined.is_none() {
             self.joined = Some(self.feed.join(outlet));
         }
+    }
+
+    /// The viewer can use nothing but a key frame.
+    pub(super) fn need_key(&mut self) {
+        self.pace.need_key();
     }
 
     /// Lets frames come no more.
@@ -82,21 +94,41 @@ impl Track {
         {
             return Turn::Spoke;
         }
+        if joined.is_gone() {
+            match &self.told {
+                Some(told) => {
+                    let text = format!("stream {} is there no more", told.stream());
+                    session::refuse(link, ErrorCode::NoStream, &text);
+                }
+                None => link.close(1001, "the stream is there no more"),
+            }
+            return Turn::Ended;
+        }
         let now = Instant::now();
-        let Some(frame) = self.pace.due(&newest, now) else { return Turn::Passed };
+        let Some(frame) = self.pace.due(&newest, now) else {
+            // A viewer that cannot take one does not ask for one.
+            let is_ready = self.told.as_ref().is_none_or(|told| told.may_send(true));
+            if is_ready && self.pace.lacks_key(&newest) {
+                joined.want_key();
+            }
+            return Turn::Passed;
+        };
         let info = *frame.info();
-        if self.told.as_ref().is_some_and(|told| !told.may_send())
-            || !room.has(link.stream(), info.len)
+        let is_predicted = info.format.fourcc.is_predicted();
+        let most = is_predicted.then(|| newest.recent.bytes());
+        if self.told.as_ref().is_some_and(|told| !told.may_send(is_predicted))
+            || !room.has(link.stream(), info.len, most)
         {
             return Turn::Passed;
         }
         if let Some(told) = &mut self.told {
-            let turn = told.configure(&info, free_config_id, link);
+            let codec = newest.recent.codec(info.sequence);
+            let turn = told.configure(&info, codec, free_config_id, link);
             if turn != Turn::Passed {
                 return turn;
             }
         }
-        let dropped = self.pace.begin(&newest, now);
+        let dropped = self.pace.begin(frame, &newest, now);
         server.count_frame(info.len, dropped);
         match &mut self.told {
             Some(told) => {
@@ -104,8 +136,10 @@ impl Track {
                 link.send_frame(self.opcode, &header, frame.clone(), 0..info.len);
             }
             None => {
-                let is_binary = self.opcode == Opcode::Binary;
-                let wrapped = is_binary.then(|| joined.wrapped(frame, Envelope::WebSocket));
+                // A viewer that is late in a stream of H.264 gets another than the newest.
+                let is_newest = newest.frame.as_ref().is_some_and(|n| Arc::ptr_eq(n, frame));
+                let is_common = is_newest && self.opcode == Opcode::Binary;
+                let wrapped = is_common.then(|| joined.wrapped(frame, Envelope::WebSocket));
                 match wrapped.flatten() {
                     Some(wrapped) => link.send_wrapped(wrapped),
                     None => link.send_frame(self.opcode, &[], frame.clone(), 0..info.len),

@@ -14,6 +14,7 @@ use eyelet_wire::v1::{
 use eyelet_wire::websocket::{Message, Opcode};
 use tokio::net::TcpStream;
 
+use crate::serve::audience::{Hearer, News, Presence};
 use crate::serve::inbox::Inbox;
 use crate::serve::link::{Heard, Link};
 use crate::serve::tcp::Room;
@@ -23,6 +24,7 @@ use crate::serve::{Feed, Outlet, Server, streams};
 use super::session::{self, Told, Turn, refuse};
 use super::task::{self, Waking};
 use super::track::Track;
+use super::untold::Untold;
 
 /// Streams that one socket carries; a wall of cameras, and far from what a page can paint.
 const MAX_TRACKS: usize = 32;
@@ -45,7 +47,8 @@ pub(crate) async fn run(
     wanted: Wanted,
 ) {
     let is_v1 = upgrade.offers_v1();
-    let mut link = Link::new(stream, read_ahead, MAX_CLIENT_MESSAGE_LEN);
+    let mut link =
+        Link::new(stream, read_ahead, MAX_CLIENT_MESSAGE_LEN, Rc::clone(&server.counters));
     link.send_raw(&upgrade.response(is_v1.then_some(SUBPROTOCOL)));
     drop(upgrade);
     if is_v1 {
@@ -53,7 +56,10 @@ pub(crate) async fn run(
     }
     let says = if is_v1 { Says::V1 } else { Says::Nothing };
     let viewer = Viewer::new(&server, link, says);
-    if !is_v1 {
+    if is_v1 {
+        let hearer: Weak<dyn Hearer> = viewer.me.clone();
+        server.audience.join(hearer);
+    } else {
         viewer.add(Track::bare(wanted.feed, wanted.least, Opcode::Binary));
     }
     task::run(&server, |cx| viewer.poll(cx), || viewer.close(1001, "the server is stopping")).await;
@@ -127,6 +133,10 @@ struct State {
     turn: usize,
     says: Says,
     last_config_id: u8,
+    /// What `eyelet.v1` is still to say beside its streams.
+    untold: Untold,
+    /// Counts the viewer while a stream plays.
+    presence: Option<Presence>,
     waking: Waking,
 }
 
@@ -154,6 +164,13 @@ impl Outlet for Viewer {
     }
 }
 
+impl Hearer for Viewer {
+    fn tell(&self, news: &News) {
+        self.state.borrow_mut().untold.add(news);
+        self.offer();
+    }
+}
+
 impl Viewer {
     fn new(server: &Rc<Server>, link: Link, says: Says) -> Rc<Self> {
         Rc::new_cyclic(|me: &Weak<Viewer>| {
@@ -164,6 +181,8 @@ impl Viewer {
                 turn: 0,
                 says,
                 last_config_id: 0,
+                untold: Untold::default(),
+                presence: None,
                 waking: Waking::default(),
             };
             Viewer { server: Rc::clone(server), me: me.clone(), state: RefCell::new(state) }
@@ -172,6 +191,12 @@ impl Viewer {
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let state = &mut *self.state.borrow_mut();
+        let polled = self.poll_state(state, cx);
+        self.count(state);
+        polled
+    }
+
+    fn poll_state(&self, state: &mut State, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         state.waking.note(cx);
         loop {
             state.send_due(&self.server)?;
@@ -180,6 +205,14 @@ impl Viewer {
                 Heard::Sent | Heard::Idle => {}
                 Heard::Closed => return Poll::Ready(Ok(())),
             }
+        }
+    }
+
+    /// Who has no stream that plays does not watch.
+    fn count(&self, state: &mut State) {
+        let is_watching = state.tracks.iter().any(Track::is_playing);
+        if is_watching != state.presence.is_some() {
+            state.presence = is_watching.then(|| Presence::new(&self.server));
         }
     }
 
@@ -204,7 +237,7 @@ impl Viewer {
     /// Obeys a message of `eyelet.v1`.
     fn obey(&self, state: &mut State, message: &Message) {
         let Message::Text(text) = message else {
-            return state.link.close(1003, "only text messages are understood here");
+            return state.link.refuse(1003, "only text messages are understood here");
         };
         match ClientMessage::parse(text) {
             Ok(ClientMessage::Start(start)) => self.start(state, start),
@@ -228,15 +261,18 @@ impl Viewer {
                     track.play(self.me.clone());
                 }
             }
-            // Raw frames and pictures are all key frames; unknown words are a newer client's.
+            // Where all are key frames it changes nothing.
+            Ok(ClientMessage::Key) => state.tracks.iter_mut().for_each(Track::need_key),
+            // From a newer client.
             Ok(_) => {}
             Err(e) => refuse(&mut state.link, ErrorCode::BadMessage, &e.to_string()),
         }
     }
 
     /// Starts a stream beside the others, or anew.
-    fn start(&self, state: &mut State, start: Start) {
-        let id = start.stream.unwrap_or(0);
+    fn start(&self, state: &mut State, mut start: Start) {
+        let first = || streams::first(&self.server).map_or(0, |feed| feed.id());
+        let id = *start.stream.get_or_insert_with(first);
         let Some(feed) = self.server.feed(id) else {
             let text = format!("there is no stream {id}");
             return refuse(&mut state.link, ErrorCode::NoStream, &text);
@@ -247,19 +283,21 @@ impl Viewer {
             return refuse(&mut state.link, ErrorCode::Busy, &text);
         }
         let formats = start.formats.as_deref().unwrap_or_default();
-        let Some(feed) = streams::in_format(&self.server, feed, formats) else {
+        let Some(feed) = streams::in_format(&self.server, &feed, formats) else {
             let text = format!("stream {id} has none of the formats that were asked for");
             return refuse(&mut state.link, ErrorCode::NoFormat, &text);
         };
         let least = start.maxfps.map(|fps| Duration::from_secs(1) / fps.max(1));
-        let mut track = Track::told(Rc::clone(feed), least, Told::new(start));
+        let mut track = Track::told(feed, least, Told::new(start));
         track.play(self.me.clone());
         state.tracks.push(track);
     }
 
     fn add(&self, mut track: Track) {
         track.play(self.me.clone());
-        self.state.borrow_mut().tracks.push(track);
+        let state = &mut *self.state.borrow_mut();
+        state.tracks.push(track);
+        self.count(state);
     }
 }
 
@@ -279,6 +317,10 @@ impl State {
 
     /// Gives each track its turn until one has something to say.
     fn begin_next(&mut self, server: &Server) -> bool {
+        if let Some(message) = self.untold.next() {
+            self.link.send_text(&message.to_json());
+            return true;
+        }
         for _ in 0..self.tracks.len() {
             self.turn = (self.turn + 1) % self.tracks.len();
             let free_id = self.free_config_id();

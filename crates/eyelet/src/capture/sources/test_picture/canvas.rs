@@ -22,6 +22,8 @@ pub(super) struct Canvas {
     width: usize,
     height: usize,
     stride: usize,
+    /// What is drawn at the left comes to the right.
+    is_flipped: bool,
     bytes: Vec<u8>,
 }
 
@@ -33,7 +35,7 @@ impl std::fmt::Debug for Canvas {
 
 impl Canvas {
     /// A frame of zeros of an uncompressed format.
-    pub(super) fn new(format: &Format) -> Self {
+    pub(super) fn new(format: &Format, is_flipped: bool) -> Self {
         let to_usize = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         let len = usize::try_from(format.packed_len().unwrap_or(0)).unwrap_or(0);
         Self {
@@ -41,6 +43,7 @@ impl Canvas {
             width: to_usize(format.width),
             height: to_usize(format.height),
             stride: to_usize(format.stride),
+            is_flipped,
             bytes: vec![0; len],
         }
     }
@@ -59,6 +62,10 @@ impl Canvas {
         if columns.is_empty() {
             return;
         }
+        let columns = match self.is_flipped {
+            true => self.width - columns.end..self.width - columns.start,
+            false => columns,
+        };
         for row in rect.top..rect.bottom.min(self.height) {
             self.fill_row(row, columns.clone(), codes);
         }
@@ -121,7 +128,7 @@ mod tests {
     use super::*;
 
     fn filled(fourcc: FourCc, rect: Rect) -> Vec<u8> {
-        let mut canvas = Canvas::new(&Format::packed(fourcc, 4, 2));
+        let mut canvas = Canvas::new(&Format::packed(fourcc, 4, 2), false);
         canvas.fill(rect, Codes([9, 7, 5]));
         canvas.bytes
     }

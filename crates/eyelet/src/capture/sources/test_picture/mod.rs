@@ -3,17 +3,21 @@
 mod canvas;
 mod colour;
 mod font;
+mod look;
 mod picture;
 
 use std::time::Instant;
 
 use eyelet_area::{Format, FourCc, FrameBuilder, MonotonicNs};
+use eyelet_wire::v1::ControlValue;
 
 use super::pace::Pace;
 use super::shape;
 use crate::capture::source::{Counters, Description, Next, Source, Wait};
-use crate::config::source::{Fps, Size, Wish};
+use crate::config::source::{Fps, Setting, Size, Wish};
 use crate::error::{Error, Result};
+use crate::panel::{Job, Panel};
+use look::{Knobs, Look};
 use picture::Picture;
 
 const DEFAULT_SIZE: Size = Size { width: 640, height: 480 };
@@ -31,6 +35,9 @@ pub(super) struct TestPicture {
     description: Description,
     pace: Pace,
     picture: Picture,
+    knobs: Knobs,
+    /// How the picture was drawn.
+    drawn: Look,
     sequence: u64,
     counters: Counters,
 }
@@ -39,18 +46,23 @@ impl TestPicture {
     /// Draws the static part; the first frame is due at once.
     ///
     /// # Errors
-    /// [`Usage`](crate::error::ErrorKind::Usage) for a format or a size that it does not have.
-    pub(super) fn open(wish: &Wish) -> Result<Self> {
+    /// [`Usage`](crate::error::ErrorKind::Usage) for a format, a size or a control that it does not have.
+    pub(super) fn open(wish: &Wish, settings: &[Setting]) -> Result<Self> {
         let fps = wish.fps.unwrap_or(DEFAULT_FPS);
         let fourcc = wish.fourcc.unwrap_or(FourCc::YUYV);
         let size = wish.size.unwrap_or(DEFAULT_SIZE);
         check(fourcc, size)?;
         let format = shape(Format::packed(fourcc, size.width, size.height), wish);
-        let picture = Picture::new(&format).ok_or_else(|| unknown(fourcc))?;
+        let mut knobs = Knobs::default();
+        set(&mut knobs, settings)?;
+        let drawn = knobs.look();
+        let picture = Picture::new(&format, &drawn).ok_or_else(|| unknown(fourcc))?;
         Ok(Self {
             description: Description { name: "test".to_owned(), format, interval: fps.interval() },
             pace: Pace::new(Instant::now(), fps),
             picture,
+            knobs,
+            drawn,
             sequence: 0,
             counters: Counters::default(),
         })
@@ -64,6 +76,18 @@ impl TestPicture {
         self.counters.skipped += late.unwrap_or(0);
         late.is_some()
     }
+
+    /// Draws anew what the controls have changed.
+    fn follow_knobs(&mut self) {
+        let look = self.knobs.look();
+        if look != self.drawn {
+            self.picture.change(&self.description.format, &look, self.sequence);
+            self.drawn = look;
+        }
+        if self.knobs.take_motion_reset() {
+            self.picture.reset_motion(self.sequence);
+        }
+    }
 }
 
 impl Source for TestPicture {
@@ -72,7 +96,7 @@ impl Source for TestPicture {
     }
 
     fn wait(&self) -> Wait<'_> {
-        Wait { readable: None, due: Some(self.pace.due()) }
+        Wait { due: Some(self.pace.due()), ..Wait::default() }
     }
 
     fn try_next(&mut self) -> Result<Next> {
@@ -81,6 +105,7 @@ impl Source for TestPicture {
         }
         let captured_at = MonotonicNs::now();
         self.sequence += 1;
+        self.follow_knobs();
         let mut builder = FrameBuilder::new()?;
         builder.write(self.picture.draw(self.sequence, captured_at))?;
         let frame = builder.seal(self.description.format, captured_at)?;
@@ -91,9 +116,27 @@ impl Source for TestPicture {
         Ok(if self.tick() { Next::Unmade } else { Next::NotReady })
     }
 
+    fn panel(&mut self) -> Option<&mut dyn Panel> {
+        Some(&mut self.knobs)
+    }
+
     fn counters(&self) -> Counters {
         self.counters
     }
+}
+
+/// Sets what the command line asks for.
+fn set(knobs: &mut Knobs, settings: &[Setting]) -> Result<()> {
+    for Setting { control, value } in settings {
+        let value = ControlValue::Text(value.clone());
+        let done = knobs.set(&Job::Set([(control.clone(), Some(value))].into()))?;
+        if let Some(why) = done.errors.get(control) {
+            let known: Vec<&str> = done.controls.iter().map(|known| known.id.as_str()).collect();
+            let text = format!("control `{control}` of the test picture {why}; it has");
+            return Err(Error::usage(format!("{text} {}", known.join(", "))));
+        }
+    }
+    Ok(())
 }
 
 fn check(fourcc: FourCc, size: Size) -> Result<()> {
@@ -141,7 +184,7 @@ mod tests {
 
     fn refusal(options: &str) -> String {
         let spec: crate::config::source::SourceSpec = options.parse().unwrap();
-        let error = TestPicture::open(&spec.wish).unwrap_err();
+        let error = TestPicture::open(&spec.wish, &spec.settings).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         error.to_string()
     }
@@ -153,11 +196,13 @@ mod tests {
         assert!(refusal("test:62x48").contains("`test:64x16`"));
         assert!(refusal("test:641x480").contains("write `test:640x480`"));
         assert!(refusal("test:65535x65535?format=GREY").contains("smaller"));
+        assert!(refusal("test:?control.gain=1").contains("is not there; it has brightness"));
+        assert!(refusal("test:?control.contrast=201").contains("takes 0 to 200"));
     }
 
     #[test]
     fn it_is_vga_in_yuyv_unless_asked_otherwise() {
-        let source = TestPicture::open(&Wish::default()).unwrap();
+        let source = TestPicture::open(&Wish::default(), &[]).unwrap();
         assert_eq!(source.description.format, Format::packed(FourCc::YUYV, 640, 480));
         assert_eq!(source.description.interval.as_micros(), 33_333);
     }

@@ -1,6 +1,8 @@
 //! `v4l2:`, a camera.
 
+mod controls;
 mod negotiate;
+mod panel;
 mod payload;
 mod place;
 mod settings;
@@ -23,6 +25,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::capture::source::{Counters, Description, Next, Source, Wait};
 use crate::config::SourceSpec;
 use crate::error::{Error, Result};
+use crate::panel::Panel;
+use panel::DevicePanel;
 use payload::Payload;
 pub(super) use place::Memory;
 
@@ -53,6 +57,8 @@ pub(super) struct Camera {
     sequence: Sequence,
     counters: Counters,
     has_events: bool,
+    /// None where the device cannot be opened twice.
+    panel: Option<DevicePanel>,
     /// Frames depend on those before, so none is left out on purpose.
     is_predicted: bool,
     failures: u32,
@@ -102,6 +108,7 @@ impl Camera {
             sequence: Sequence::new(),
             counters: Counters::default(),
             has_events,
+            panel: DevicePanel::start(&path),
             is_predicted: agreed.format.fourcc == eyelet_area::FourCc::H264,
             failures: 0,
             stalled_at: Instant::now() + stall(agreed.interval).max(FIRST_FRAME_WITHIN),
@@ -158,9 +165,14 @@ impl Camera {
         if buffer.is_last() && buffer.is_empty() {
             return Ok(Taken::Nothing);
         }
-        self.counters.dropped += self.sequence.advance(buffer.sequence()).dropped;
+        let dropped = self.sequence.advance(buffer.sequence()).dropped;
+        self.counters.dropped += dropped;
+        if dropped > 0 {
+            self.payload.lose();
+        }
         if buffer.is_corrupt() {
             self.counters.corrupt += 1;
+            self.payload.lose();
             return Ok(Taken::Nothing);
         }
         if !self.is_predicted && has_another(&self.poll_fd) {
@@ -174,6 +186,11 @@ impl Camera {
         let is_key = buffer.is_key();
         let planes: Vec<&[u8]> = buffer.planes().collect();
         let Some(frame) = self.payload.carry(&planes, captured_at)? else {
+            if self.is_predicted {
+                // The camera lives: up to its next key frame there is nothing to show.
+                self.counters.skipped += 1;
+                return Ok(Taken::Unmade);
+            }
             self.counters.corrupt += 1;
             return Ok(Taken::Nothing);
         };
@@ -235,7 +252,11 @@ impl Source for Camera {
     }
 
     fn wait(&self) -> Wait<'_> {
-        Wait { readable: Some(self.streaming.as_fd()), due: Some(self.stalled_at) }
+        Wait {
+            readable: Some(self.streaming.as_fd()),
+            due: Some(self.stalled_at),
+            panel: self.panel.as_ref().map(|panel| panel.as_fd()),
+        }
     }
 
     fn try_next(&mut self) -> Result<Next> {
@@ -243,7 +264,12 @@ impl Source for Camera {
     }
 
     fn leave_next(&mut self) -> Result<Next> {
-        self.next(false)
+        // One that is left would be missed by all up to the next key frame; and they are small.
+        self.next(self.is_predicted)
+    }
+
+    fn panel(&mut self) -> Option<&mut dyn Panel> {
+        self.panel.as_mut().map(|panel| -> &mut dyn Panel { panel })
     }
 
     fn counters(&self) -> Counters {

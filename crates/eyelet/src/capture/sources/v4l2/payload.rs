@@ -1,13 +1,11 @@
 //! From a driver's buffer to a frame: one copy, without padding.
 
-use eyelet_area::{Format, FourCc, Frame, FrameBuilder, FrameFlags, MonotonicNs};
+use eyelet_area::{Format, FourCc, Frame, FrameBuilder, MonotonicNs};
 use eyelet_wire::jpeg;
 
 use super::super::content::write_jpeg;
-use crate::error::Result;
-
-/// How far into an access unit its first slice can be: parameter sets and messages stand before it.
-const H264_HEAD_LEN: usize = 1024;
+use crate::error::{Error, Result};
+use crate::h264::{Assumed, FrameMaker};
 
 /// Copies the payload of buffers of one format.
 #[derive(Debug)]
@@ -15,6 +13,8 @@ pub(super) struct Payload {
     format: Format,
     /// Where the rows are; empty for compressed formats.
     parts: Vec<Part>,
+    /// Completes pictures of H.264.
+    access_units: FrameMaker,
     /// A compressed picture, out of the driver's memory, which may be slow to look at twice.
     copy: Vec<u8>,
 }
@@ -33,10 +33,21 @@ impl Payload {
     /// For buffers of `fourcc`, as the driver calls it, which become frames of `format`; `strides` are those of the
     /// driver's planes, 0 where it does not say.
     pub(super) fn new(fourcc: [u8; 4], format: Format, strides: &[u32]) -> Self {
-        Self { format, parts: parts(fourcc, &format, strides), copy: Vec::new() }
+        let assumed = Assumed { matrix: Some(format.matrix), range: Some(format.range) };
+        Self {
+            format,
+            parts: parts(fourcc, &format, strides),
+            access_units: FrameMaker::new(assumed),
+            copy: Vec::new(),
+        }
     }
 
-    /// Makes a frame of the payload of a buffer's planes; `None` if it is no whole picture.
+    /// Says that a buffer was lost or left: pictures of H.264 that need it are none.
+    pub(super) fn lose(&mut self) {
+        self.access_units.lose();
+    }
+
+    /// Makes a frame of the payload of a buffer's planes; `None` if it is no whole picture, or needs one that was lost.
     pub(super) fn carry(
         &mut self,
         planes: &[&[u8]],
@@ -80,14 +91,9 @@ impl Payload {
     fn carry_h264(&mut self, planes: &[&[u8]], captured_at: MonotonicNs) -> Result<Option<Frame>> {
         self.copy.clear();
         planes.iter().for_each(|plane| self.copy.extend_from_slice(plane));
-        if self.copy.is_empty() {
-            return Ok(None);
-        }
-        let is_key = is_h264_key(&self.copy[..self.copy.len().min(H264_HEAD_LEN)]);
-        let mut builder = FrameBuilder::new()?;
-        builder.write(&self.copy)?;
-        let frame = builder.seal(self.format, captured_at)?;
-        Ok(Some(frame.with_flags(FrameFlags { is_key })))
+        let unit = self.access_units.complete(&self.copy);
+        let unit = unit.map_err(|e| Error::refused(format!("the camera's H.264: {e}")))?;
+        unit.map(|unit| unit.seal(captured_at)).transpose()
     }
 }
 
@@ -121,16 +127,12 @@ fn parts(fourcc: [u8; 4], format: &Format, strides: &[u32]) -> Vec<Part> {
     vec![first, chroma]
 }
 
-/// Whether an access unit begins with a picture that needs none before.
-///
-/// Source: ITU-T H.264, annex B (start codes) and table 7-1 (5 is a slice of an IDR picture, 1 one of another).
-fn is_h264_key(head: &[u8]) -> bool {
-    let mut units = head.windows(4).filter(|w| w[..3] == [0, 0, 1]).map(|w| w[3] & 0x1f);
-    units.find(|kind| matches!(kind, 1 | 5)) == Some(5)
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+    use eyelet_area::Matrix;
+    use eyelet_wire::h264::Splitter;
+
     use super::*;
 
     const AT: MonotonicNs = MonotonicNs(7);
@@ -196,10 +198,24 @@ mod tests {
     }
 
     #[test]
-    fn h264_begins_with_an_idr_picture() {
-        let unit = |kind: u8| [0, 0, 0, 1, 0x60 | kind, 9];
-        assert!(is_h264_key(&[unit(7), unit(8), unit(5)].concat()));
-        assert!(!is_h264_key(&[unit(9), unit(1)].concat()));
-        assert!(!is_h264_key(b""));
+    fn h264_begins_with_a_key_picture_also_after_a_loss_and_says_its_size_and_colour() {
+        let format = Format { matrix: Matrix::Bt709, ..Format::packed(FourCc::H264, 640, 480) };
+        let mut payload = Payload::new(*b"H264", format, &[0]);
+        let stream = include_bytes!("../../../../../wire/testdata/x264_34x18_baseline.h264");
+        let mut input = BytesMut::from(&stream[..]);
+        let mut splitter = Splitter::new(1 << 20);
+        let units = std::iter::from_fn(|| splitter.next_access_unit(&mut input));
+        let mut keys = Vec::new();
+        for (at, unit) in units.enumerate() {
+            if at == 1 {
+                payload.lose();
+            }
+            let frame = payload.carry(&[&unit[..20], &unit[20..]], AT).unwrap();
+            keys.push(frame.as_ref().map(|frame| frame.info().flags.is_key));
+            let Some(frame) = frame else { continue };
+            let made = frame.info().format;
+            assert_eq!((made.width, made.height, made.matrix), (34, 18, Matrix::Bt709));
+        }
+        assert_eq!(keys, [Some(true), None, None, Some(true), Some(false)]);
     }
 }
