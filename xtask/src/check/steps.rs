@@ -123,25 +123,6 @@ pub(super) const STEPS: &[Step] = &[
         minutes: 15,
     },
     Step {
-        name: "integration",
-        about: "real processes on the test picture, and each library from outside",
-        when: When::Full,
-        // The clients have a step of their own: they need the released executable, and programs that are not ours.
-        program: Program::Cargo(&[
-            "test",
-            "--workspace",
-            "--exclude",
-            "eyelet-clients",
-            "--features",
-            OPTIONAL,
-            "--no-fail-fast",
-            "--test",
-            "*",
-        ]),
-        summary: Summary::Cargo,
-        minutes: 20,
-    },
-    Step {
         name: "build",
         about: "the released executable with its optional parts, and the example of an app in Rust",
         when: When::Full,
@@ -158,6 +139,25 @@ pub(super) const STEPS: &[Step] = &[
             "--examples",
         ]),
         summary: Summary::ExitStatus,
+        minutes: 20,
+    },
+    Step {
+        name: "integration",
+        about: "real processes on the test picture, and each library from outside",
+        when: When::Full,
+        // The clients have a step of their own: they need the released executable, and programs that are not ours.
+        program: Program::Cargo(&[
+            "test",
+            "--workspace",
+            "--exclude",
+            "eyelet-clients",
+            "--features",
+            OPTIONAL,
+            "--no-fail-fast",
+            "--test",
+            "*",
+        ]),
+        summary: Summary::Cargo,
         minutes: 20,
     },
     Step {
