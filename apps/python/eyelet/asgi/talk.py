@@ -268,9 +268,11 @@ class Talk:
             self._fail(what, error)
 
     async def _take_message(self, verb: str) -> None:
-        self._was_drained = True
         try:
             answer = await self._hold(verb, {RECV} if verb == RECV else set(), answers_payload=True)
+        except Gone:
+            self._was_drained = True
+            raise
         except Failed as error:
             if error.kind in ("stopped", "timeout", "gone"):
                 raise
@@ -278,8 +280,8 @@ class Talk:
             self._fail(RECV, error)
             return
         if not answer.words and self.gone is not None:
+            self._was_drained = True
             raise self.gone
-        self._was_drained = False
         if answer.words:
             self._messages.append(Message(answer.words[0] == "1", answer.payload))
             futures = self._waiting.get(RECV, [])
