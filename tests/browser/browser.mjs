@@ -165,10 +165,13 @@ export const readMotion = (page, selector) =>
  */
 export function assertColours(got, want, tolerance) {
   want.forEach((rgb, i) => {
-    const isNear = rgb.every((level, c) => Math.abs(level - got[i][c]) <= tolerance);
-    assert.ok(isNear, `bar ${i}: got ${got[i]}, want ${rgb} within ${tolerance}`);
+    assert.ok(areNear([got[i]], [rgb], tolerance), `bar ${i}: got ${got[i]}, want ${rgb} within ${tolerance}`);
   });
 }
+
+/** @param {Triple[]} got @param {Triple[]} want @param {number} tolerance levels of 255 */
+export const areNear = (got, want, tolerance) =>
+  want.every((rgb, i) => rgb.every((level, c) => Math.abs(level - got[i][c]) <= tolerance));
 
 /**
  * Saves what the page looks like when its transitions are done.

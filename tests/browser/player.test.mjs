@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { BARS } from './bars.mjs';
 import {
-  assertColours, assertPicture, launch, readBars, readMotion, screenshot, setHidden, until, untilState,
+  areNear, assertPicture, launch, readBars, readMotion, screenshot, setHidden, until, untilState,
 } from './browser.mjs';
 import { startEyelet } from './eyelet.mjs';
 
@@ -30,7 +30,8 @@ for (const source of ['test:640x480@30', 'test:640x480@30?matrix=bt709']) {
     const { page, trouble } = await browser.open(eyelet.url);
     try {
       await untilState(page, 'live');
-      assertColours(await readBars(page, VIEW), COLOURS, TOLERANCE);
+      // A machine that is too busy for raw frames is shown JPEG for a while.
+      await until('its colours', () => readBars(page, VIEW), (bars) => areNear(bars, COLOURS, TOLERANCE));
       assert.ok(await page.title(), 'the title is the name of the stream');
       assert.notEqual(await page.title(), 'Eyelet');
       await assertPicture(browser.context, await screenshot(page, source.includes('709') ? 'player-bt709' : 'player'));
@@ -142,8 +143,7 @@ test('H.264 is shown in its colours, each frame whole, and the page asks for it 
     await until('the codec', format, (said) => /^H264 avc1\.[0-9A-F]{6}$/.test(said ?? ''));
     await untilState(page, 'live');
     // Half-way between codes, and what an encoder at 1 Mbit/s leaves of a flat colour.
-    await until('its colours', () => readBars(page, VIEW), (bars) =>
-      bars.every((got, i) => got.every((level, c) => Math.abs(level - COLOURS[i][c]) <= 3)));
+    await until('its colours', () => readBars(page, VIEW), (bars) => areNear(bars, COLOURS, 3));
     const sequences = await readSequences(page, 60);
     assert.equal(sequences.filter((sequence) => sequence === null).length, 0, `${sequences}`);
     assert.ok(sequences.every((sequence, i) => i === 0 || Number(sequence) > Number(sequences[i - 1])), `${sequences}`);

@@ -190,7 +190,8 @@ fn area(item: &Section<'_>) -> Option<Said<AppArea>> {
 /// A command as one text, which is split as a shell does, or as its words.
 fn command(section: &Section<'_>, key: &str) -> Option<Said<Vec<String>>> {
     let words = section.list_of_whole(key, text)?;
-    let place = words.first().map(|said| said.place.clone()).unwrap_or_default();
+    // An empty list has no word whose place it could be.
+    let place = section.place_of(key);
     let split = join(words).and_then(|command| resolve::split(&command));
     section.take_at(&place, split).map(|words| Said::new(words, place))
 }

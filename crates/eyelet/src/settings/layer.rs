@@ -225,6 +225,12 @@ impl<'a> Section<'a> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    /// Where a key stands; where the table begins if it is not there.
+    pub(super) fn place_of(&self, key: &str) -> String {
+        let node = self.table.and_then(|table| table.get(key));
+        node.map_or_else(|| self.place.clone(), |node| node.place.clone())
+    }
+
     /// Notes a mistake.
     pub(super) fn mistake(&self, place: &str, text: &str) {
         self.layer.mistakes.borrow_mut().add(place, text);

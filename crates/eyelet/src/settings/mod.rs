@@ -179,6 +179,7 @@ asgi = "b:app"
         assert!(mistakes_of("[[limits]]\n")[0].contains("is a table"));
         assert!(mistakes_of("[source]\nfrom = \"test:\"")[0].contains("[[source]]"));
         assert!(mistakes_of("source = [1]")[0].contains("takes tables"));
+        assert!(mistakes_of("[app]\ncommand = []")[0].starts_with("eyelet.toml:2: "));
         assert!(mistakes_of("serve-processes = 2020-01-01")[0].contains("one value"));
     }
 
