@@ -159,11 +159,9 @@ fn feed(stage: &Stage) -> Result<()> {
 
 fn feed_one(stage: &Stage, process: &Process) -> Result<()> {
     let Some(pid) = pid(process) else { return Ok(()) };
-    for (limited, most) in [
-        (Limited::Nofile, stage.descriptors.current),
-        (Limited::Fsize, None),
-        (Limited::As, None),
-    ] {
+    for (limited, most) in
+        [(Limited::Nofile, stage.descriptors.current), (Limited::Fsize, None), (Limited::As, None)]
+    {
         limit(pid, limited, most)?;
     }
     Ok(())
