@@ -75,7 +75,9 @@ fn parse_line(line: &str) -> Result<User> {
         return Err(Error::usage("a user is NAME:RIGHTS:SECRET; `eyelet user add` writes it"));
     };
     check_name(name)?;
-    let rights = rights.parse()?;
+    // Whatever stands there may be a secret in the wrong place.
+    let wrong = |_| Error::usage("a user's rights are view or control: NAME:RIGHTS:SECRET");
+    let rights = rights.parse().map_err(wrong)?;
     let secret = Secret(secret.to_owned());
     SecretKind::of(&secret)?;
     Ok(User { name: name.to_owned(), rights, secret })

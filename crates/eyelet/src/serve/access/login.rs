@@ -78,6 +78,7 @@ pub(crate) async fn login(
     peer: Option<SocketAddr>,
 ) -> Result<Answer, Box<Answer>> {
     let config = server.config();
+    needed(server)?;
     if head.method != Method::POST {
         let next = Query::new(head.uri.query()).get("next").unwrap_or_default();
         return Ok(form(StatusCode::OK, &next, ""));
@@ -135,6 +136,7 @@ pub(crate) async fn enter(
     head: &Parts,
     body: Incoming,
 ) -> Result<Answer, Box<Answer>> {
+    needed(server)?;
     if head.method != Method::POST {
         let key = Query::new(head.uri.query()).get("key").unwrap_or_default();
         return Ok(page(StatusCode::OK, ENTER.replace("{key}", &escape(&key))));
@@ -168,6 +170,15 @@ pub(crate) fn session(server: &Server, asker: &Asker) -> Answer {
     whole(StatusCode::OK, "application/json", Bytes::from(format!("{told}\n")))
 }
 
+/// Where everybody may watch nobody logs in.
+fn needed(server: &Server) -> Result<(), Box<Answer>> {
+    if server.config().access.anonymous == Anonymous::All {
+        let text = "nobody needs to log in here: the server was started without --users";
+        return Err(Box::new(plain(StatusCode::NOT_FOUND, text)));
+    }
+    Ok(())
+}
+
 async fn read_form(server: &Server, head: &Parts, body: Incoming) -> Result<String, Box<Answer>> {
     check_origin(head)?;
     let body = body::read(body, MAX_FORM_LEN, &server.limits()).await?;
@@ -198,7 +209,7 @@ fn page(status: StatusCode, text: String) -> Answer {
 }
 
 fn to(path: &str) -> Answer {
-    let mut answer = plain(StatusCode::SEE_OTHER, "");
+    let mut answer = plain(StatusCode::SEE_OTHER, "it goes on elsewhere");
     let path = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
     answer.headers_mut().insert(header::LOCATION, path);
     answer
