@@ -143,7 +143,7 @@ fn streams_open_to_each_way_of_showing_who_one_is() -> Result<()> {
 }
 
 #[test]
-fn a_browser_is_led_to_the_form_and_back() -> Result<()> {
+fn a_browser_is_led_to_the_form() -> Result<()> {
     let users = Users::make()?;
     let eyelet = users.start(&[])?;
     let browser = [("Accept", "text/html,*/*;q=0.8"), ("Sec-Fetch-Mode", "navigate")];
@@ -157,6 +157,13 @@ fn a_browser_is_led_to_the_form_and_back() -> Result<()> {
     let policy = form.header("content-security-policy").unwrap_or_default();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
 
+    Ok(())
+}
+
+#[test]
+fn a_login_opens_a_session_that_every_process_knows() -> Result<()> {
+    let users = Users::make()?;
+    let eyelet = users.start(&[])?;
     let (wrong, cookie) = log_in(&eyelet, &format!("name=ann&password={WRONG}&next=/"))?;
     assert!(wrong.status == 401 && cookie.is_empty() && !wrong.text().contains(WRONG));
     let (right, cookie) =
@@ -438,7 +445,9 @@ fn every_answer_says_what_a_browser_may_do_with_it() -> Result<()> {
     for path in answers {
         let answer = get(&eyelet, path, &[])?;
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let is_ours = path == "/" || path.ends_with(".js");
+        let referrer = if is_ours { "same-origin" } else { "no-referrer" };
+        assert_eq!(answer.header("referrer-policy"), Some(referrer), "{path}");
         let policy = answer.header("content-security-policy").unwrap_or_default();
         let is_picture = path.ends_with("jpg");
         assert_eq!(policy.is_empty(), is_picture, "{path}: {policy}");

@@ -25,6 +25,19 @@ use crate::serve::{
 /// What answers an address below `/-/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Own {
+    Told(Told),
+    Login,
+    Logout,
+    Enter,
+    Session,
+    Areas,
+    Area,
+    Controls,
+}
+
+/// What takes no body, and is told to everybody who may watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
     WebSocket,
     Stream,
     StreamH264,
@@ -32,22 +45,15 @@ enum Own {
     SnapshotPng,
     Frame,
     Health,
-    Login,
-    Logout,
-    Enter,
-    Session,
     Metrics,
     Status,
-    Areas,
-    Area,
-    Controls,
     OpenApi,
 }
 
 impl Own {
     /// Whether it is there for those who are still to show who they are.
     fn is_public(self) -> bool {
-        matches!(self, Self::Health | Self::Login | Self::Logout | Self::Enter)
+        matches!(self, Self::Told(Told::Health) | Self::Login | Self::Logout | Self::Enter)
     }
 }
 
@@ -58,23 +64,23 @@ const READ: &str = "GET, HEAD";
 ///
 /// `docs/ref/openapi.json` describes each; a test compares them.
 const OWN: [(&str, &str, Own); 17] = [
-    ("ws", "GET", Own::WebSocket),
-    ("stream.mjpg", READ, Own::Stream),
-    ("stream.h264", READ, Own::StreamH264),
-    ("snapshot.jpg", READ, Own::SnapshotJpeg),
-    ("snapshot.png", READ, Own::SnapshotPng),
-    ("frame", READ, Own::Frame),
-    ("healthz", READ, Own::Health),
+    ("ws", "GET", Own::Told(Told::WebSocket)),
+    ("stream.mjpg", READ, Own::Told(Told::Stream)),
+    ("stream.h264", READ, Own::Told(Told::StreamH264)),
+    ("snapshot.jpg", READ, Own::Told(Told::SnapshotJpeg)),
+    ("snapshot.png", READ, Own::Told(Told::SnapshotPng)),
+    ("frame", READ, Own::Told(Told::Frame)),
+    ("healthz", READ, Own::Told(Told::Health)),
     ("login", "GET, HEAD, POST", Own::Login),
     ("logout", "POST", Own::Logout),
     ("enter", "GET, HEAD, POST", Own::Enter),
     ("api/session", READ, Own::Session),
-    ("metrics", READ, Own::Metrics),
-    ("api/status", READ, Own::Status),
+    ("metrics", READ, Own::Told(Told::Metrics)),
+    ("api/status", READ, Own::Told(Told::Status)),
     ("api/areas", READ, Own::Areas),
     ("api/areas/{name}", "GET, HEAD, PUT, POST", Own::Area),
     ("api/controls", "GET, HEAD, PUT, DELETE", Own::Controls),
-    ("api/openapi.json", READ, Own::OpenApi),
+    ("api/openapi.json", READ, Own::Told(Told::OpenApi)),
 ];
 
 /// The description of the addresses below `/-/`, OpenAPI 3.1.
@@ -158,41 +164,54 @@ async fn route(
         return Ok(site::file(own, &head.headers).unwrap_or_else(not_found));
     };
     only(methods, &head)?;
+    match to {
+        Own::Login => login::login(server, &head, body, peer).await,
+        Own::Logout => login::logout(&head),
+        Own::Enter => login::enter(server, &head, body).await,
+        Own::Session => Ok(login::session(server, &asker)),
+        Own::Areas => Ok(areas::list(server)),
+        Own::Area => areas::answer(server, name, &head, body, &asker).await,
+        Own::Controls => {
+            let feed = wanted_stream(server, Query::new(head.uri.query()))?;
+            controls::answer(server, &feed, &head, body, &asker, peer).await
+        }
+        Own::Told(to) => tell(server, to, &head, reader, slot).await,
+    }
+}
+
+/// Answers everybody who may watch.
+async fn tell(
+    server: &Rc<Server>,
+    to: Told,
+    head: &Parts,
+    reader: &Reader,
+    slot: &Slot,
+) -> Result<Answer, Box<Answer>> {
     let query = Query::new(head.uri.query());
     match to {
-        Own::WebSocket => watch(server, &head, slot).await,
-        Own::Stream => {
+        Told::WebSocket => watch(server, head, slot).await,
+        Told::Stream => {
             let style = Style { reader: reader.clone(), ..Style::default() };
             let style = Style { is_advanced: query.is_on("advance"), ..style };
             let feed = wanted_jpeg(server, query)?;
-            takeover::pictures(&feed, query, style, None, &head, slot).await
+            takeover::pictures(&feed, query, style, None, head, slot).await
         }
-        Own::StreamH264 => {
+        Told::StreamH264 => {
             let style = Style { is_bare: true, reader: reader.clone(), ..Style::default() };
             let feed = in_format(server, query, "h264")?;
             if streams::is_unknown(&feed) {
                 snapshot::first(&wanted_stream(server, query)?).await?;
             }
             let feed = in_format(server, query, "h264")?;
-            takeover::pictures(&feed, query, style, None, &head, slot).await
+            takeover::pictures(&feed, query, style, None, head, slot).await
         }
-        Own::SnapshotJpeg => snapshot::jpeg(server, &wanted_stream(server, query)?, query).await,
-        Own::SnapshotPng => snapshot::png(&wanted_stream(server, query)?, server).await,
-        Own::Frame => snapshot::raw(&in_wanted_format(server, query)?, query).await,
-        Own::Health => Ok(plain(StatusCode::OK, "ok")),
-        Own::Login => login::login(server, &head, body, peer).await,
-        Own::Logout => login::logout(&head),
-        Own::Enter => login::enter(server, &head, body).await,
-        Own::Session => Ok(login::session(server, &asker)),
-        Own::Metrics => Ok(metrics::answer(server).await),
-        Own::Status => Ok(api::status(server).await),
-        Own::Areas => Ok(areas::list(server)),
-        Own::Area => areas::answer(server, name, &head, body, &asker).await,
-        Own::Controls => {
-            let feed = wanted_stream(server, query)?;
-            controls::answer(server, &feed, &head, body, &asker, peer).await
-        }
-        Own::OpenApi => {
+        Told::SnapshotJpeg => snapshot::jpeg(server, &wanted_stream(server, query)?, query).await,
+        Told::SnapshotPng => snapshot::png(&wanted_stream(server, query)?, server).await,
+        Told::Frame => snapshot::raw(&in_wanted_format(server, query)?, query).await,
+        Told::Health => Ok(plain(StatusCode::OK, "ok")),
+        Told::Metrics => Ok(metrics::answer(server).await),
+        Told::Status => Ok(api::status(server).await),
+        Told::OpenApi => {
             let text = Bytes::from_static(OPENAPI.as_bytes());
             Ok(whole(StatusCode::OK, "application/json", text))
         }

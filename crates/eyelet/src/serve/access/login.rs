@@ -205,6 +205,8 @@ fn page(status: StatusCode, text: String) -> Answer {
     let mut answer = whole(status, "text/html; charset=utf-8", Bytes::from(text));
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // With `no-referrer` a browser sends the form without saying whose page it is from.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     answer
 }
 

@@ -222,6 +222,26 @@ fn is_local(head: &Parts, peer: Option<SocketAddr>) -> bool {
     peer.is_some_and(|peer| is_loopback(peer.ip())) && is_own_name
 }
 
+/// Whether a request is let in where there is a user whom nobody knows, and whether the name that it asks for is ours.
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing(head: &Parts) -> (bool, bool) {
+    let user = crate::config::User {
+        name: "ann".to_owned(),
+        rights: Rights::View,
+        secret: crate::users::hash_token("eyelet_nobody"),
+    };
+    let key = crate::users::SessionKey::make().expect("random numbers");
+    let users = [user];
+    let is_in = match credentials::of(head, &login::cookie_name(head)) {
+        Some(Credentials::Session(session)) => {
+            key.check(&session, &users, SystemTime::now()).is_some()
+        }
+        Some(Credentials::Token(token)) => Verifying::new(key).token(&token, &users, None).is_ok(),
+        Some(Credentials::Password { .. } | Credentials::Nonsense) | None => false,
+    };
+    (is_in, host::check(head, &OwnNames::default(), &[]).is_ok())
+}
+
 fn wrong(head: &Parts) -> Answer {
     let mut answer =
         plain(StatusCode::UNAUTHORIZED, "the user, the password or the token is wrong");
