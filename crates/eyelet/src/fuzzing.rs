@@ -115,7 +115,9 @@ pub fn credentials(host: &[u8], authorization: &[u8], cookie: &[u8], query: &str
             head.headers.insert(name, value);
         }
     }
-    crate::serve::access::fuzzing(&head)
+    let (is_in, is_ours) = crate::serve::access::fuzzing(&head);
+    // A host that cannot stand in a field was not asked for.
+    (is_in, is_ours && head.headers.contains_key("host"))
 }
 
 /// Reads the body of a request that sets controls; gives how many it names.

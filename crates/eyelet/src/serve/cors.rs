@@ -91,9 +91,7 @@ pub(crate) fn preflight(head: &Parts, reader: &Reader) -> Option<Answer> {
 /// Adds what every answer has.
 pub(crate) fn finish(answer: &mut Answer, reader: &Reader) {
     let headers = answer.headers_mut();
-    headers
-        .entry(header::REFERRER_POLICY)
-        .or_insert(HeaderValue::from_static("no-referrer"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_picture = content_type.is_some_and(|content_type| content_type.starts_with("image/"));
     if is_picture {

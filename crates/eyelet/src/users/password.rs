@@ -17,6 +17,8 @@ const PASSES: u32 = 2;
 pub(super) const MAX_MEMORY_KIB: u32 = 256 << 10;
 /// The same for passes.
 pub(super) const MAX_PASSES: u32 = 64;
+/// The same for lanes.
+pub(super) const MAX_LANES: u32 = 64;
 /// Longest password, in bytes; it is hashed whole.
 const MAX_LEN: usize = 1024;
 
