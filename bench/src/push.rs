@@ -89,6 +89,7 @@ fn boot_file(area: &Path) -> Result<std::fs::File> {
         packages: None,
         settings: eyelet::panel::Settings::default(),
         mule: None,
+        session_key: Some(eyelet::users::SessionKey::make()?),
         listeners: vec![0],
         sockets: 1,
     };
@@ -103,7 +104,7 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(
-        b"GET /-/ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        b"GET /-/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
           Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     )?;
     let mut head = Vec::new();

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut texts = BTreeMap::new();
     // What lies beside these is for tests and for npm.
-    for part in ["app", "core", "eyelet.js"] {
+    for part in ["app", "core", "login/login.css", "eyelet.js"] {
         println!("cargo::rerun-if-changed={}", web.join(part).display());
         for file in files(&web.join(part))? {
             let path =

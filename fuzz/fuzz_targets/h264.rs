@@ -30,7 +30,9 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     if let Some(sps) = Sps::parse(stream) {
-        assert!(Sps::parse(&sps.complete(stream, BT601)).is_some_and(|sps| sps.reordered.is_some()));
+        assert!(
+            Sps::parse(&sps.complete(stream, BT601)).is_some_and(|sps| sps.reordered.is_some())
+        );
     }
 });
 

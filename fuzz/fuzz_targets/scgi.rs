@@ -7,7 +7,10 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     if let Ok(Some((vars, len))) = decode_request(data) {
         assert!(len <= data.len());
-        assert!(vars.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= MAX_VARS_LEN);
+        assert!(
+            vars.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+                <= MAX_VARS_LEN
+        );
         // Cut anywhere, it is not whole and nothing else.
         assert_eq!(decode_request(&data[..len / 2]), Ok(None));
     }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const DEADLINE_MS = 20_000;
 
 /** `EYELET_BIN`, or what a build left in the usual place. */
-function findExecutable() {
+export function findExecutable() {
   const places = process.env.EYELET_BIN
     ? [process.env.EYELET_BIN]
     : ['release', 'debug'].map((profile) => fileURLToPath(new URL(`../../target/${profile}/eyelet`, import.meta.url)));

@@ -139,6 +139,10 @@ export async function startFakeServer(streams = [{ name: 'Workshop', format: mak
       response.writeHead(200, { 'content-type': 'application/json' });
       return response.end(JSON.stringify(await answerControls(request)));
     }
+    if (url.pathname === '/-/api/session') {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return response.end(JSON.stringify({ user: null, rights: null, has_users: false }));
+    }
     if (url.pathname === '/-/stream.mjpg') return sendImages(response, streams[Number(url.searchParams.get('stream') ?? 0)]);
     const file = url.pathname === '/' ? 'app/index.html' : url.pathname.replace(/^\/-\//, '');
     try {

@@ -29,8 +29,10 @@ test('with advance=1 an <img> shows a picture when it has come, else only when t
     'run', '--source', `exec:tail -c +1 -f ${clip}?format=jpeg`, '--listen', '127.0.0.1:0',
     '--runtime-dir', join(folder, 'run'),
   ]);
-  // Any answer of the same origin: pixels of another's picture cannot be read.
-  const { page } = await browser.open(`${eyelet.url}/-/healthz`);
+  // A page of the same origin, as pixels of another's picture cannot be read; it may load what it likes.
+  const blank = `${eyelet.url}/blank`;
+  await browser.context.route(blank, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }));
+  const { page } = await browser.open(blank);
   const status = async () => (await fetch(`${eyelet.url}/-/api/status`)).json();
   try {
     const pictures = await makePictures(page);

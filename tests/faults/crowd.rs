@@ -19,7 +19,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use crate::stage::Stage;
 
 /// A handshake that is answered with 101 and bare frames.
-const UPGRADE: &str = "GET /-/ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const UPGRADE: &str = "GET /-/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Opens connections that each say this and then do not read.
@@ -39,7 +39,7 @@ pub(crate) fn deaf(stage: &Stage, count: u64) -> Result<Vec<TcpStream>> {
 
 /// Requests that are never finished.
 pub(crate) fn half_heads(stage: &Stage, count: u64) -> Result<Vec<TcpStream>> {
-    saying(stage, b"GET /-/stream.mjpg HTTP/1.1\r\nHost: a\r\nX-", count)
+    saying(stage, b"GET /-/stream.mjpg HTTP/1.1\r\nHost: localhost\r\nX-", count)
 }
 
 /// Viewers that read a little now and then, until they are fetched back.

@@ -11,8 +11,8 @@ use crate::support::{SMALL, UPGRADE, V1, Witness, read_answer, read_to_end, star
 
 /// An area that takes bodies.
 const WRITABLE: [&str; 4] = ["--area", "data=64", "--api-write", "data"];
-const PUT: &str = "PUT /-/api/areas/data HTTP/1.1\r\nHost: a\r\n";
-const HEALTH: &str = "GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+const PUT: &str = "PUT /-/api/areas/data HTTP/1.1\r\nHost: localhost\r\n";
+const HEALTH: &str = "GET /-/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// Places where they are few, the witness's own included.
 const PLACES: usize = 5;
 
@@ -64,7 +64,9 @@ fn a_viewer_that_closes_its_half_is_counted_no_more() -> Result<()> {
     let eyelet = start(SMALL, &[])?;
     let witness = Witness::start(&eyelet)?;
     let mut half_open = Vec::new();
-    for request in [UPGRADE, "GET /-/stream.mjpg HTTP/1.1\r\nHost: a\r\n\r\n", HEALTH, "GET / HT"] {
+    for request in
+        [UPGRADE, "GET /-/stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n", HEALTH, "GET / HT"]
+    {
         let mut stream = eyelet.raw()?;
         stream.write_all(request.as_bytes())?;
         stream.shutdown(Shutdown::Write)?;
@@ -161,7 +163,7 @@ fn answers_that_nobody_reads_are_not_piled_up() -> Result<()> {
     let mut viewer = V1::watch(&eyelet)?;
     let first = viewer.frame()?.header.sequence;
     let before = eyelet.pss_kb()?;
-    let ask = "GET /-/api/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2000);
+    let ask = "GET /-/api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2000);
     let asking: Vec<_> = (0..10)
         .map(|_| {
             let mut stream = eyelet.raw()?;

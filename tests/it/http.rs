@@ -7,8 +7,8 @@ use eyelet_harness::{Eyelet, exchange};
 
 use crate::support::{SMALL, UPGRADE, V1, VGA, ask, process, read_answer, read_to_end, start};
 
-const NOT_FOUND: &str = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n";
-const HEALTH: &str = "GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+const NOT_FOUND: &str = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const HEALTH: &str = "GET /-/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
 fn the_status_tells_how_everybody_is() -> Result<()> {
@@ -160,9 +160,9 @@ fn all_of(eyelet: &Eyelet, bytes: &[u8]) -> Result<String> {
 #[test]
 fn what_is_no_request_is_refused_and_ended() -> Result<()> {
     let eyelet = start(SMALL, &[])?;
-    let huge = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(200 << 10));
-    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(1000));
-    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(200 << 10));
+    let huge = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(200 << 10));
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: y\r\n".repeat(1000));
+    let long = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(200 << 10));
     for (status, bytes) in [
         ("431", huge.as_bytes()),
         ("431", many.as_bytes()),
@@ -186,7 +186,7 @@ fn what_is_no_request_is_refused_and_ended() -> Result<()> {
 fn a_head_that_never_ends_is_not_waited_for() -> Result<()> {
     let eyelet = start(SMALL, &[])?;
     let mut connections = Vec::new();
-    for begun in ["", "GET / HTT", "GET / HTTP/1.1\r\nHost: a\r\n", HEALTH] {
+    for begun in ["", "GET / HTT", "GET / HTTP/1.1\r\nHost: localhost\r\n", HEALTH] {
         let mut stream = eyelet.raw()?;
         stream.write_all(begun.as_bytes())?;
         connections.push((begun, stream));
@@ -217,9 +217,9 @@ fn requests_sent_together_are_answered_in_order() -> Result<()> {
 #[test]
 fn a_body_that_nobody_wants_is_never_taken_for_a_request() -> Result<()> {
     let eyelet = start(SMALL, &[])?;
-    let body = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    let body = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let with_body = format!(
-        "GET /-/healthz HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
+        "GET /-/healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut stream = eyelet.raw()?;
@@ -230,7 +230,8 @@ fn a_body_that_nobody_wants_is_never_taken_for_a_request() -> Result<()> {
         assert_eq!(next.status, 200);
     }
     // One that is too long to drain must not be waited for.
-    let endless = "POST /-/healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n";
+    let endless =
+        "POST /-/healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n";
     let mut stream = eyelet.raw()?;
     stream.write_all(endless.as_bytes())?;
     assert_eq!(read_answer(&mut stream)?.status, 405);

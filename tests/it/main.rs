@@ -3,6 +3,7 @@
 //! Belongs here: what can only be seen when all roles run together. Does not belong here: what one role decides by
 //! itself, which is tested beside its code. One module per subject; nothing asserts how long something takes.
 
+mod access;
 mod app;
 mod article;
 mod autobahn;

@@ -289,7 +289,7 @@ fn count_in_an_area(eyelet: &Eyelet) -> Result<()> {
 
 fn ask_at_length(eyelet: &Eyelet) -> Result<()> {
     let mut stream = eyelet.raw()?;
-    let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let head = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(100_000));
     // It may be cut off before all of it is sent.
     stream.write_all(head.as_bytes()).ok();
     if let Ok(answer) = read_answer(&mut stream) {
@@ -304,7 +304,7 @@ fn come_in_crowds(eyelet: &Eyelet) -> Result<()> {
     for _ in 0..30 {
         let mut stream = eyelet.raw()?;
         stream.set_nonblocking(true)?;
-        stream.write_all(b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n").ok();
+        stream.write_all(b"GET /-/healthz HTTP/1.1\r\nHost: localhost\r\n").ok();
         all.push(stream);
     }
     // Until one of them was told so.

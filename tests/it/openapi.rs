@@ -35,6 +35,12 @@ const CASES: &[Case] = &[
     ("GET", "/-/frame", "/-/frame?format=h264", b"", 404),
     ("GET", "/-/frame", "/-/frame?stream=shown", b"", 503),
     ("GET", "/-/healthz", "/-/healthz", b"", 200),
+    ("GET", "/-/login", "/-/login", b"", 404),
+    ("POST", "/-/login", "/-/login", b"name=a&password=b", 404),
+    ("POST", "/-/logout", "/-/logout", b"", 303),
+    ("GET", "/-/enter", "/-/enter?key=a", b"", 404),
+    ("POST", "/-/enter", "/-/enter", b"key=a", 404),
+    ("GET", "/-/api/session", "/-/api/session", b"", 200),
     ("GET", "/-/metrics", "/-/metrics", b"", 200),
     ("GET", "/-/api/status", "/-/api/status", b"", 200),
     ("GET", PATH, PATH, b"", 200),
@@ -73,6 +79,23 @@ const ELSEWHERE: &[(&str, &str, u16)] = &[
     ("GET", "/-/stream.h264", 200),
     ("GET", "/-/stream.h264", 400),
     ("GET", "/-/stream.h264", 503),
+    // With users: the tests of access.
+    ("GET", "/-/login", 200),
+    ("POST", "/-/login", 303),
+    ("POST", "/-/login", 400),
+    ("POST", "/-/login", 401),
+    ("POST", "/-/login", 403),
+    ("POST", "/-/login", 408),
+    ("POST", "/-/login", 413),
+    ("POST", "/-/login", 429),
+    ("POST", "/-/login", 503),
+    ("POST", "/-/logout", 403),
+    ("GET", "/-/enter", 200),
+    ("POST", "/-/enter", 303),
+    ("POST", "/-/enter", 400),
+    ("POST", "/-/enter", 403),
+    ("POST", "/-/enter", 408),
+    ("POST", "/-/enter", 413),
     ("GET", "/-/api/status", 503),
     ("GET", "/-/metrics", 503),
     ("GET", "/-/api/areas/{name}", 502),
@@ -182,7 +205,7 @@ fn answers_of_other_clients_are_as_described() -> Result<()> {
     let head = exchange(eyelet.addr(), "HEAD", "/-/stream.mjpg", &[], &[])?;
     assert_eq!(head.status, 200);
     fits(&doc, "GET", "/-/stream.mjpg", &head)?;
-    let upgrade = "GET /-/ws HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\nUpgrade: websocket\r\n\
+    let upgrade = "GET /-/ws HTTP/1.1\r\nHost: localhost\r\nOrigin: http://b\r\nUpgrade: websocket\r\n\
          Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let refused = ask(&eyelet, upgrade)?;
     assert_eq!(refused.status, 403);
@@ -242,6 +265,11 @@ fn the_description_is_whole() -> Result<()> {
                 bail!("{to} leads nowhere");
             }
             used.insert(to.to_owned());
+        }
+        if let Some(schemes) = value["security"].as_array() {
+            let names =
+                schemes.iter().filter_map(Value::as_object).flat_map(|scheme| scheme.keys());
+            used.extend(names.map(|name| format!("#/components/securitySchemes/{name}")));
         }
         match value {
             Value::Object(object) => open.extend(object.values()),

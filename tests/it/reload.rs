@@ -152,7 +152,7 @@ fn cameras_come_and_go_and_ids_stay() -> Result<()> {
     let mut mjpeg = run.eyelet.raw()?;
     std::io::Write::write_all(
         &mut mjpeg,
-        b"GET /-/stream.mjpg?stream=back HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /-/stream.mjpg?stream=back HTTP/1.1\r\nHost: localhost\r\n\r\n",
     )?;
 
     let said = run.reload(&text("", &second(10).replace("back", "third")))?;

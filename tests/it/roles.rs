@@ -113,7 +113,7 @@ fn connections_wait_in_the_listener_while_no_serve_process_is_there() -> Result<
     let killed = eyelet.kill_role("serve")?;
     wait_until("end of the serve process", || !killed[0].is_alive())?;
     let mut waiting = eyelet.raw()?;
-    waiting.write_all(b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n")?;
+    waiting.write_all(b"GET /-/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
     supervisor.signal(Signal::CONT)?;
     assert_eq!(read_answer(&mut waiting)?.status, 200);
     Ok(())

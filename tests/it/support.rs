@@ -101,7 +101,7 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> Result<String> {
 }
 
 /// A handshake that is answered with 101 and bare frames.
-pub(crate) const UPGRADE: &str = "GET /-/ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+pub(crate) const UPGRADE: &str = "GET /-/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Waits until the server ends a connection, and gives what it said before.

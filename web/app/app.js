@@ -97,6 +97,20 @@ function showStatus({ state, why }) {
   document.body.dataset.state = state;
   element('badge-text').textContent = WORDS[state];
   element('badge').title = why;
+  if (state === 'lost') showSession();
+}
+
+/** Where the server has users, there is a way in or out; who may not even watch any more is led to it. */
+async function showSession() {
+  const answer = await fetch('-/api/session').catch(() => null);
+  if (answer?.status === 401) location.reload();
+  if (!answer?.ok) return;
+  const { user, has_users: hasUsers } = await answer.json();
+  const button = /** @type {HTMLButtonElement} */ (element('session'));
+  button.hidden = !hasUsers;
+  button.formMethod = user ? 'post' : 'get';
+  button.formAction = user ? '-/logout' : '-/login';
+  button.title = button.ariaLabel = user ? 'Log out' : 'Log in';
 }
 
 /** @param {number} count */
@@ -182,4 +196,5 @@ document.addEventListener('keydown', (event) => {
   else if (!target.closest('eyelet-view') && !(key === ' ' && target.matches('button, a'))) stage.first?.handleKey(event);
 });
 
+showSession();
 stage.showFirst(parameters);

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cmd::{check, controls, devices, plugins, snapshot, watch};
+use crate::cmd::{check, controls, devices, plugins, snapshot, user, watch};
 use crate::config::words::{number, seconds};
 use crate::config::{
-    AllowedOrigin, AppArea, Camera, Config, ControlAccess, Host, Lan, Listen, MAX_CONNECTIONS,
-    MAX_PROCESSES, SourceSpec, app, app_area, stream,
+    AllowedHost, AllowedOrigin, Anonymous, AppArea, Camera, Config, ControlAccess, Host, Lan,
+    Listen, MAX_CONNECTIONS, MAX_PROCESSES, SourceSpec, app, app_area, stream,
 };
 use crate::error::{Error, Result};
 use crate::settings::{self, Mistakes, Said, Settings};
@@ -47,6 +47,8 @@ pub enum Command {
     Devices(devices::Args),
     /// List the plugins that can be found, or build and install one.
     Plugins(plugins::Args),
+    /// Add users to a file for --users, with a password or a token, remove them, list them.
+    User(user::Args),
     /// List or set a camera's controls of a running Eyelet: brightness=12.
     Controls(controls::Args),
     /// Save one picture from a running Eyelet as a PNG file.
@@ -132,7 +134,17 @@ pub struct RunArgs {
     /// server always may.
     #[arg(long = "allow-origin", value_name = "SITE")]
     allowed_origins: Vec<AllowedOrigin>,
-    /// Who may change cameras' controls by HTTP (/-/api/controls): local, which is this machine, all or none. [default: local]
+    /// Let in only those who are in this file; `eyelet user add` makes it. [default: everybody who reaches a listener]
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// What somebody may who says no name: view, or none. [default: none where there are users]
+    #[arg(long, value_name = "WHAT")]
+    anonymous: Option<Anonymous>,
+    /// A name of this server beside the machine's own, as cam.example.org; browsers that ask for others are refused. `*` for
+    /// any.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allowed_hosts: Vec<AllowedHost>,
+    /// Who may change cameras' controls by HTTP (/-/api/controls) where there are no users: local, which is this machine, all or none. [default: local]
     #[arg(long = "api-control", value_name = "WHO")]
     control_access: Option<ControlAccess>,
     /// Folder for the area sockets. [default: one of its own below $XDG_RUNTIME_DIR or /tmp]
@@ -191,6 +203,11 @@ impl RunArgs {
         replace(&mut said.listen, at("--listen", &self.listen));
         replace(&mut said.writable, at("--api-write", &self.writable));
         replace(&mut said.allowed_origins, at("--allow-origin", &self.allowed_origins));
+        replace(&mut said.allowed_hosts, at("--allow-host", &self.allowed_hosts));
+        let users = self.users.clone().map(|path| Some(Said::new(path, "--users")));
+        set(&mut said.users, users);
+        let anonymous = self.anonymous.map(|anonymous| Some(Said::new(anonymous, "--anonymous")));
+        set(&mut said.anonymous, anonymous);
         set(&mut said.lan, self.lan.map(|lan| Some(Said::new(lan, "--lan"))));
         set(&mut said.control_access, self.control_access);
         set(&mut said.serve_processes, self.serve_processes.map(Some));

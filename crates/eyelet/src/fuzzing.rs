@@ -103,6 +103,23 @@ pub fn query(text: &str) {
     }
 }
 
+/// Says these fields as a request; tells whether it is let in where only `ann` may watch, and whether the name that it asks for
+/// is answered.
+#[must_use]
+pub fn credentials(host: &[u8], authorization: &[u8], cookie: &[u8], query: &str) -> (bool, bool) {
+    let field = |bytes: &[u8]| hyper::header::HeaderValue::from_bytes(bytes).ok();
+    let uri: hyper::Uri = format!("/?{query}").parse().unwrap_or_default();
+    let mut head = Request::builder().uri(uri).body(()).expect("a request").into_parts().0;
+    for (name, value) in [("host", host), ("authorization", authorization), ("cookie", cookie)] {
+        if let Some(value) = field(value).filter(|value| !value.is_empty()) {
+            head.headers.insert(name, value);
+        }
+    }
+    let (is_in, is_ours) = crate::serve::access::fuzzing(&head);
+    // A host that cannot stand in a field was not asked for.
+    (is_in, is_ours && head.headers.contains_key("host"))
+}
+
 /// Reads the body of a request that sets controls; gives how many it names.
 #[must_use]
 pub fn settings(body: &[u8]) -> Option<usize> {

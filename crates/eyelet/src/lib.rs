@@ -31,4 +31,5 @@ pub mod serve;
 pub mod settings;
 pub mod stamp;
 pub mod supervisor;
+pub mod users;
 pub mod watch;

@@ -44,6 +44,7 @@ fn obey(cli: Cli) -> Result<()> {
         Some(Command::Run(args)) => cmd::run::run(*args),
         Some(Command::Check(args)) => cmd::check::run(&args),
         Some(Command::Plugins(args)) => cmd::plugins::run(&args),
+        Some(Command::User(args)) => cmd::user::run(&args),
         Some(Command::Devices(args)) => cmd::devices::run(&args),
         Some(Command::Controls(args)) => cmd::controls::run(&args),
         Some(Command::Snapshot(args)) => cmd::snapshot::run(&args),

@@ -14,6 +14,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::inherit;
 use crate::panel::Settings;
+use crate::users::SessionKey;
 
 /// Says that a process is a role; its value is the supervisor's process id.
 pub const BOOT_VARIABLE: &str = "EYELET_ROLE_OF";
@@ -142,6 +143,8 @@ pub struct Boot {
     pub settings: Settings,
     /// The program of a mule role.
     pub mule: Option<Mule>,
+    /// What a serve role signs sessions with; other roles have none.
+    pub session_key: Option<SessionKey>,
     /// The numbers of a serve role's listeners, in the order of its sockets; they never move.
     pub listeners: Vec<u64>,
     /// Sockets from [`FIRST_SOCKET_FD`] on.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{End, LOOK_EVERY, Number, Post, Sighting};
 
-const REQUEST: &[u8] = b"GET /-/stream.mjpg?stream=bars HTTP/1.1\r\nHost: a\r\n\r\n";
+const REQUEST: &[u8] = b"GET /-/stream.mjpg?stream=bars HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// Bytes of one read at most: more than a picture.
 const READ: usize = 64 << 10;
 /// A head is never as long as this.

@@ -21,7 +21,13 @@ use crate::command::{self, find};
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Crates that are there in two versions, whether both are in the executable, and why.
-const DUPLICATES: [(&str, bool, &str); 5] = [
+const DUPLICATES: [(&str, bool, &str); 7] = [
+    ("cpufeatures", false, "argon2 is behind chacha20, which only proptest has"),
+    (
+        "rand_core",
+        false,
+        "argon2's password-hash names it and does not need it; the other is proptest's",
+    ),
     ("bit-set", false, "proptest is behind jsonschema; tests only"),
     ("bit-vec", false, "the same"),
     ("getrandom", false, "the same, by way of rand"),

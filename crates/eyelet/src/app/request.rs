@@ -6,9 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use eyelet_wire::scgi;
 use hyper::body::{Body, Incoming};
+use hyper::http::request::Parts;
 use hyper::{StatusCode, header};
 
 use crate::config::{AllowedOrigin, Limits};
+use crate::serve::access::Asker;
 use crate::serve::answer::{Answer, plain};
 use crate::serve::body;
 use crate::serve::query::Query;
@@ -34,12 +36,13 @@ impl Request {
     /// # Errors
     /// The answer that it gets: 400 for a bad upgrade or head, what [`body::read`] says of the body.
     pub(crate) async fn read(
-        request: hyper::Request<Incoming>,
+        head: Parts,
+        body: Incoming,
+        asker: &Asker,
         peer: Option<SocketAddr>,
         limits: &Limits,
         allowed: &[AllowedOrigin],
     ) -> Result<Self, Box<Answer>> {
-        let (head, body) = request.into_parts();
         let upgrade = if websocket::is_asked_for(&head) {
             Some(websocket::check(&head, allowed)?)
         } else {
@@ -50,8 +53,8 @@ impl Request {
         } else {
             body::read(body, limits.body_bytes, limits).await?
         };
-        let netstring =
-            scgi::encode_request(body.len() as u64, variables(&head, peer)).map_err(|e| {
+        let netstring = scgi::encode_request(body.len() as u64, variables(&head, asker, peer))
+            .map_err(|e| {
                 Box::new(plain(
                     StatusCode::BAD_REQUEST,
                     &format!("the request cannot be passed on: {e}"),
@@ -64,10 +67,7 @@ impl Request {
 }
 
 /// The CGI variables. Source: RFC 3875, section 4.1; PSGI 1.1 for those beyond.
-fn variables(
-    head: &hyper::http::request::Parts,
-    peer: Option<SocketAddr>,
-) -> Vec<(String, Vec<u8>)> {
+fn variables(head: &Parts, asker: &Asker, peer: Option<SocketAddr>) -> Vec<(String, Vec<u8>)> {
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
     let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("");
@@ -91,6 +91,10 @@ fn variables(
         variables
             .push(("REMOTE_ADDR".to_owned(), peer.ip().to_canonical().to_string().into_bytes()));
         variables.push(("REMOTE_PORT".to_owned(), peer.port().to_string().into_bytes()));
+    }
+    if let Asker::User { name, rights } = asker {
+        variables.push(("REMOTE_USER".to_owned(), name.clone().into_bytes()));
+        variables.push(("EYELET_RIGHTS".to_owned(), rights.to_string().into_bytes()));
     }
     for name in head.headers.keys() {
         let Some(variable) = scgi::cgi_name(name.as_str()) else { continue };

@@ -7,4 +7,5 @@ pub mod plugins;
 mod request;
 pub mod run;
 pub mod snapshot;
+pub mod user;
 pub mod watch;

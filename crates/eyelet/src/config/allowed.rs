@@ -17,7 +17,12 @@ const ANY: &str = "*";
 impl AllowedOrigin {
     /// Whether a browser that says this origin may.
     pub fn covers(&self, origin: &str) -> bool {
-        self.0 == ANY || self.0.eq_ignore_ascii_case(origin)
+        self.0 == ANY || self.names(origin)
+    }
+
+    /// Whether it is this site, and not any.
+    pub fn names(&self, origin: &str) -> bool {
+        self.0.eq_ignore_ascii_case(origin)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The command line fills it ([`crate::cli`]); the supervisor passes it on to its children as JSON. Every limit is a
 //! number here, with its default and the reason.
 
+pub mod access;
 pub mod allowed;
 pub mod app;
 pub mod app_area;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::{Access, AllowedHost, Anonymous, Rights, Secret, User};
 pub use allowed::AllowedOrigin;
 pub use app::{App, Host};
 pub use app_area::AppArea;
@@ -48,7 +50,9 @@ pub struct Config {
     pub writable: Vec<String>,
     /// Other sites whose pages may watch; every page of this server may.
     pub allowed_origins: Vec<AllowedOrigin>,
-    /// Who may change cameras' controls by HTTP.
+    /// Who may watch, and who may change something.
+    pub access: Access,
+    /// Who may change cameras' controls by HTTP, where there are no users.
     pub control_access: ControlAccess,
     /// Where to listen for browsers; at least one address.
     pub listen: Vec<Listen>,

@@ -12,6 +12,7 @@ use eyelet_wire::v1::ControlInfo;
 use serde::{Deserialize, Serialize};
 
 use crate::capture::source::Counters;
+use crate::config::Secret;
 use crate::error::{Error, Result};
 use crate::panel::{Done, Job};
 pub use line::{Control, MAX_SOCKETS};
@@ -51,6 +52,13 @@ pub enum FromChild {
         /// What is to be done.
         job: Job,
     },
+    /// A serve process asks whether somebody may come in by the link that was printed.
+    Redeem {
+        /// Number of the question, the asker's own.
+        ask: u64,
+        /// The hash of what was shown.
+        hash: Secret,
+    },
     /// The answer to [`ToChild::Panel`].
     Panel {
         /// Which question.
@@ -77,6 +85,13 @@ pub enum ToChild {
         ask: u64,
         /// How everybody is.
         status: Box<Status>,
+    },
+    /// The answer to [`FromChild::Redeem`].
+    Redeemed {
+        /// Which question.
+        ask: u64,
+        /// That one may.
+        is_right: bool,
     },
     /// The smallest load of all serve processes.
     LeastLoad(usize),

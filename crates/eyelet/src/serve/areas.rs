@@ -10,9 +10,10 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::config::Origin;
+use crate::serve::access::{self, Asker};
 use crate::serve::answer::{Answer, not_found, plain, whole};
 use crate::serve::query::Query;
-use crate::serve::{Feed, Server, body, streams, websocket};
+use crate::serve::{Feed, Server, body, streams};
 
 /// The largest number that a parameter can give exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -33,6 +34,7 @@ pub(super) async fn answer(
     name: &str,
     head: &Parts,
     body: Incoming,
+    asker: &Asker,
 ) -> Result<Answer, Box<Answer>> {
     let feed = streams::by_word(server, name).ok_or_else(|| Box::new(not_found()))?;
     if !feed.place().origin.may_take_requests() {
@@ -43,7 +45,7 @@ pub(super) async fn answer(
     let pos = whole_number(query, "pos")?.unwrap_or(0).cast_unsigned();
     let ask = match head.method {
         Method::PUT => {
-            may_change(server, &feed, head)?;
+            may_change(server, &feed, head, asker)?;
             Op::Write {
                 pos,
                 payload: body::read(body, MAX_REQUEST_PAYLOAD_LEN, &server.limits())
@@ -52,7 +54,7 @@ pub(super) async fn answer(
             }
         }
         Method::POST => {
-            may_change(server, &feed, head)?;
+            may_change(server, &feed, head, asker)?;
             let bits = query.number("bits", 8.0..=64.0)?.unwrap_or(64.0);
             let bits = [8, 16, 32, 64].into_iter().find(|b| f64::from(*b) == bits);
             let bits =
@@ -94,17 +96,19 @@ fn done(answered: Answered, is_read: bool) -> Result<Answer, Box<Answer>> {
     }
 }
 
-/// Only what was named at the start may be changed, and no other site's page may do it.
-fn may_change(server: &Server, feed: &Feed, head: &Parts) -> Result<(), Box<Answer>> {
+/// Only what was named at the start may be changed, and nobody may who may only watch.
+fn may_change(
+    server: &Server,
+    feed: &Feed,
+    head: &Parts,
+    asker: &Asker,
+) -> Result<(), Box<Answer>> {
     let refuse = |text: &str| Err(Box::new(plain(StatusCode::FORBIDDEN, text)));
     let name = &feed.place().name;
     if !server.config().writable.iter().any(|writable| writable == name) {
         return refuse(&format!("start with --api-write {name} to let clients change this area"));
     }
-    if !websocket::is_same_origin(&head.headers) {
-        return refuse("this page's origin may not change anything here");
-    }
-    Ok(())
+    access::may_change(asker, head)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "whole, and within what both hold exactly")]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
+use crate::config::Secret;
 use crate::control::{AppReport, Control, FromChild, Report, ServeReport, Status, ToChild};
 use crate::error::{Error, Result};
 use crate::panel::{Done, Job};
@@ -29,6 +30,7 @@ pub(super) struct Line {
     control: AsyncFd<Registered<Control>>,
     asked: RefCell<HashMap<u64, oneshot::Sender<Status>>>,
     asked_panels: RefCell<HashMap<u64, oneshot::Sender<Result<Done>>>>,
+    asked_links: RefCell<HashMap<u64, oneshot::Sender<bool>>>,
     last: Cell<u64>,
 }
 
@@ -39,6 +41,7 @@ impl Line {
             control,
             asked: RefCell::default(),
             asked_panels: RefCell::default(),
+            asked_links: RefCell::default(),
             last: Cell::new(0),
         })
     }
@@ -72,6 +75,18 @@ impl Line {
         answer.ok()?.ok()
     }
 
+    /// Asks whether somebody may come in by the link that was printed, who shows a key of this hash.
+    pub(super) async fn redeem(&self, hash: Secret) -> bool {
+        let ask = self.last.get() + 1;
+        self.last.set(ask);
+        let (sender, answer) = oneshot::channel();
+        self.asked_links.borrow_mut().insert(ask, sender);
+        self.control.get_ref().0.send(&FromChild::Redeem { ask, hash });
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        self.asked_links.borrow_mut().remove(&ask);
+        matches!(answer, Ok(Ok(true)))
+    }
+
     /// Tells how much this process has to do.
     pub(super) fn tell_load(&self, load: &Load) {
         if let Some(load) = load.to_tell() {
@@ -98,6 +113,11 @@ impl Line {
                 Some(ToChild::PanelAnswer { ask, outcome }) => {
                     if let Some(asker) = self.asked_panels.borrow_mut().remove(&ask) {
                         asker.send(outcome).ok();
+                    }
+                }
+                Some(ToChild::Redeemed { ask, is_right }) => {
+                    if let Some(asker) = self.asked_links.borrow_mut().remove(&ask) {
+                        asker.send(is_right).ok();
                     }
                 }
                 Some(ToChild::LeastLoad(least)) => server.load.set_least(least),

@@ -1,20 +1,20 @@
 //! `/-/api/controls`: a camera's brightness, exposure …: how they are, and setting them where that is allowed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use eyelet_wire::v1::ControlValue;
 use hyper::body::Incoming;
-use hyper::header;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::config::{ControlAccess, Origin};
+use crate::config::Origin;
 use crate::panel::{Done, Job, MAX_SETTINGS, Settings};
 use crate::role::AreaPlace;
+use crate::serve::access::{self, Asker};
 use crate::serve::answer::{Answer, plain, whole};
-use crate::serve::{Feed, Server, body, websocket};
+use crate::serve::{Feed, Server, body};
 
 /// Longest body, in bytes: every control of a camera at once is one of 2000.
 const MAX_BODY_LEN: usize = 4096;
@@ -28,6 +28,7 @@ pub(super) async fn answer(
     feed: &Feed,
     head: &Parts,
     body: Incoming,
+    asker: &Asker,
     peer: Option<SocketAddr>,
 ) -> Result<Answer, Box<Answer>> {
     let camera = server.feed_of(feed.place().camera()).map(|feed| feed.place());
@@ -35,7 +36,7 @@ pub(super) async fn answer(
         let text = format!("`{}` shows no camera, so it has no controls", feed.place().name);
         refusal(StatusCode::NOT_FOUND, &text)
     })?;
-    let access = may_change(server, head, peer);
+    let access = access::may_control(server, asker, head, peer);
     let is_writable = access.is_ok();
     let mut unread = Map::new();
     let job = match head.method {
@@ -130,36 +131,6 @@ fn whole_number(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i64)
 }
 
-/// No other site's page may change anything; beyond this machine nobody may, unless that was allowed at the start.
-fn may_change(server: &Server, head: &Parts, peer: Option<SocketAddr>) -> Result<(), Box<Answer>> {
-    let refuse = |text: &str| Err(refusal(StatusCode::FORBIDDEN, text));
-    if !websocket::is_same_origin(&head.headers) {
-        return refuse("this page's origin may not change anything here");
-    }
-    match server.config().control_access {
-        ControlAccess::All => Ok(()),
-        ControlAccess::None => refuse("controls may not be changed: --api-control is `none`"),
-        ControlAccess::Local if is_local(head, peer) => Ok(()),
-        ControlAccess::Local => {
-            refuse("start with --api-control all to let clients on other machines change controls")
-        }
-    }
-}
-
-/// The client is on this machine and calls it by a name of its own: a page of another site that has its name lead here
-/// says that name, and so does a proxy that passes on what others ask.
-fn is_local(head: &Parts, peer: Option<SocketAddr>) -> bool {
-    let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
-    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let is_own_name = name.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(is_loopback);
-    peer.is_some_and(|peer| is_loopback(peer.ip())) && is_own_name
-}
-
 fn refusal(status: StatusCode, text: &str) -> Box<Answer> {
     Box::new(plain(status, text))
 }
@@ -167,24 +138,6 @@ fn refusal(status: StatusCode, text: &str) -> Box<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::Request;
-
-    fn is_local_with(host: &str, peer: &str) -> bool {
-        let head = Request::builder().header("Host", host).body(()).unwrap().into_parts().0;
-        is_local(&head, Some(peer.parse().unwrap()))
-    }
-
-    #[test]
-    fn only_this_machine_by_its_own_names_is_local() {
-        for host in ["localhost", "LocalHost:9090", "127.0.0.1:9090", "127.1.2.3", "[::1]:9090"] {
-            assert!(is_local_with(host, "127.0.0.1:5000"), "{host}");
-            assert!(is_local_with(host, "[::ffff:127.0.0.1]:5000"), "{host}");
-            assert!(!is_local_with(host, "192.0.2.7:5000"), "{host}");
-        }
-        for host in ["", "evil.example:9090", "192.0.2.1:9090", "localhost.evil.example", "::"] {
-            assert!(!is_local_with(host, "127.0.0.1:5000"), "{host}");
-        }
-    }
 
     #[test]
     fn values_of_every_json_type_are_read_or_refused_one_by_one() {

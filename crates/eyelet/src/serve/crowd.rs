@@ -72,7 +72,7 @@ impl Drop for Place {
 }
 
 /// What counts as one address.
-fn group(address: IpAddr) -> IpAddr {
+pub(super) fn group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let prefix =

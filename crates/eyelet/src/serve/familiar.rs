@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::stream::Kind;
 use crate::serve::answer::{Answer, not_found, whole};
+use crate::serve::cors::Reader;
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
 use crate::serve::takeover::{self, Slot};
@@ -21,6 +22,7 @@ use crate::serve::{Feed, Server, api, snapshot, streams};
 pub(crate) async fn answer(
     server: &Rc<Server>,
     head: &Parts,
+    reader: &Reader,
     slot: &Slot,
 ) -> Option<Result<Answer, Box<Answer>>> {
     let query = Query::new(head.uri.query());
@@ -49,6 +51,7 @@ pub(crate) async fn answer(
                 is_advanced: query.is_on("advance_headers") || query.is_on("advance"),
                 has_extra: query.is_on("extra_headers"),
                 is_empty: query.is_on("zero_data"),
+                reader: reader.clone(),
                 ..Style::default()
             };
             let client = (head.uri.path() == "/stream").then(|| server.clients.add(query));

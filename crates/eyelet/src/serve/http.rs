@@ -1,10 +1,12 @@
 //! One connection: requests, until something takes the socket over, which then has it to its end.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
 use crate::app;
+use crate::serve::access::Pass;
 use crate::serve::crowd::Place;
 use crate::serve::exchange::{self, Taken};
 use crate::serve::load::Weight;
@@ -37,9 +39,18 @@ pub(crate) async fn connection(connection: Connection) {
     tcp::prepare(&stream);
     // Each part has its own box, so that a viewer does not keep the room that HTTP needed.
     let taken = Box::pin(until_taken(&server, stream, &weight)).await;
-    let Some(taken) = taken else { return };
+    let Some((taken, pass)) = taken else { return };
     trimming::note(&server);
+    tokio::select! {
+        () = stay(&server, taken) => {}
+        () = Box::pin(pass.ended(&server)) => log::debug!("a client may not stay any longer"),
+    }
+}
+
+/// Serves who has taken the socket over to its end.
+async fn stay(server: &Rc<Server>, taken: Taken<Takeover, TcpStream>) {
     let Taken { by, stream, read_ahead } = taken;
+    let server = Rc::clone(server);
     match by {
         Takeover::WebSocket { upgrade, wanted } => {
             Box::pin(viewer::run_websocket(server, stream, read_ahead, upgrade, wanted)).await;
@@ -58,13 +69,13 @@ async fn until_taken(
     server: &Rc<Server>,
     stream: TcpStream,
     weight: &Weight,
-) -> Option<Taken<Takeover, TcpStream>> {
-    let slot = Slot::default();
+) -> Option<(Taken<Takeover, TcpStream>, Pass)> {
+    let (slot, pass) = (Slot::default(), Rc::<RefCell<Option<Pass>>>::default());
     let peer = stream.peer_addr().ok();
     let answer = |request| {
-        let slot = Rc::clone(&slot);
+        let (slot, pass) = (Rc::clone(&slot), Rc::clone(&pass));
         async move {
-            let answer = routes::answer(server, request, peer, &slot).await;
+            let answer = routes::answer(server, request, peer, &pass, &slot).await;
             // A socket that is taken over gets no answer here.
             weight.lighten();
             answer
@@ -75,5 +86,6 @@ async fn until_taken(
         exchange::until_taken(stream, &server.limits(), &slot, answer, failed, server.stopped())
             .await?;
     weight.burden();
-    Some(taken)
+    let pass = pass.take()?;
+    Some((taken, pass))
 }

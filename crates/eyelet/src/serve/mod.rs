@@ -4,6 +4,7 @@
 //! is taken over (`http`) and written by `sending` straight from the frame's own pages.
 
 mod accept;
+pub(crate) mod access;
 pub(crate) mod answer;
 mod api;
 mod areas;
@@ -12,6 +13,7 @@ pub(crate) mod body;
 mod clients;
 mod control;
 pub(crate) mod controls;
+pub(crate) mod cors;
 pub(crate) mod counters;
 mod crowd;
 pub(crate) mod exchange;
@@ -74,6 +76,8 @@ pub(crate) struct Server {
     /// The way into the app, where there is one.
     app: RefCell<Option<Rc<Gate>>>,
     listening: accept::Listening,
+    /// Who may do what.
+    guard: access::Guard,
     crowd: Rc<crowd::Crowd>,
     refusals: Rc<refusal::Refusals>,
     pub(crate) counters: Rc<Counters>,
@@ -163,6 +167,10 @@ pub fn run(born: Born) -> Result<()> {
     result
 }
 
+fn no_key() -> Error {
+    Error::failed("the supervisor gave no key for sessions")
+}
+
 async fn serve(born: Born) -> Result<()> {
     let Born { boot, control, sockets } = born;
     let (stop_sender, stop) = watch::channel(false);
@@ -171,6 +179,7 @@ async fn serve(born: Born) -> Result<()> {
         feeds: RefCell::default(),
         app: RefCell::default(),
         listening: accept::Listening::default(),
+        guard: access::Guard::new(boot.session_key.clone().ok_or_else(no_key)?),
         crowd: Rc::default(),
         refusals: Rc::default(),
         counters: Rc::default(),

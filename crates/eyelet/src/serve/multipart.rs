@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use eyelet_area::{FrameInfo, MonotonicNs};
 
+use crate::serve::cors::Reader;
+
 /// Separates the parts; the one that ustreamer and mjpg-streamer use, as some clients look for it and not for the header.
 const BOUNDARY: &str = "boundarydonotcross";
 /// Ends a part and begins the next.
@@ -28,6 +30,8 @@ pub(crate) struct Style {
     pub(crate) is_bare: bool,
     /// `NAME=VALUE` of a cookie by which the client finds itself in `/state`.
     pub(crate) cookie: Option<String>,
+    /// The site whose page may read it.
+    pub(crate) reader: Reader,
 }
 
 impl Style {
@@ -51,8 +55,10 @@ impl Style {
         format!(
             "{version} 200 OK\r\nConnection: close\r\nCache-Control: no-store, no-cache, must-revalidate, max-age=0\r\n\
              Pragma: no-cache\r\nExpires: Mon, 3 Jan 2000 12:34:56 GMT\r\nX-Accel-Buffering: no\r\n\
-             X-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: cross-origin\r\n{cookie}\
-             Content-Type: {content_type}\r\n\r\n"
+             X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+             Cross-Origin-Resource-Policy: cross-origin\r\n{}{cookie}\
+             Content-Type: {content_type}\r\n\r\n",
+            self.reader.lines()
         )
     }
 

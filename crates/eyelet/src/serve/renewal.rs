@@ -19,6 +19,7 @@ impl Server {
         self.line.tell_load(&self.load);
         self.renew_app(&boot);
         self.config.replace(Rc::new(boot.config));
+        self.guard.renew();
         let old = self.feeds();
         let feeds: Vec<Rc<Feed>> = boot
             .areas

@@ -1,5 +1,6 @@
 //! Which address is answered by what.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -10,7 +11,9 @@ use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 
 use crate::app;
+use crate::serve::access::{self, Asker, Pass, login};
 use crate::serve::answer::{Answer, not_found, plain, whole};
+use crate::serve::cors::{self, Reader};
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
 use crate::serve::takeover::{self, Slot, Takeover, hand_over};
@@ -22,6 +25,19 @@ use crate::serve::{
 /// What answers an address below `/-/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Own {
+    Told(Told),
+    Login,
+    Logout,
+    Enter,
+    Session,
+    Areas,
+    Area,
+    Controls,
+}
+
+/// What takes no body, and is told to everybody who may watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
     WebSocket,
     Stream,
     StreamH264,
@@ -31,10 +47,14 @@ enum Own {
     Health,
     Metrics,
     Status,
-    Areas,
-    Area,
-    Controls,
     OpenApi,
+}
+
+impl Own {
+    /// Whether it is there for those who are still to show who they are.
+    fn is_public(self) -> bool {
+        matches!(self, Self::Told(Told::Health) | Self::Login | Self::Logout | Self::Enter)
+    }
 }
 
 /// Reading alone.
@@ -43,20 +63,24 @@ const READ: &str = "GET, HEAD";
 /// Every address below `/-/` but those of the player's files: what answers it, and which methods.
 ///
 /// `docs/ref/openapi.json` describes each; a test compares them.
-const OWN: [(&str, &str, Own); 13] = [
-    ("ws", "GET", Own::WebSocket),
-    ("stream.mjpg", READ, Own::Stream),
-    ("stream.h264", READ, Own::StreamH264),
-    ("snapshot.jpg", READ, Own::SnapshotJpeg),
-    ("snapshot.png", READ, Own::SnapshotPng),
-    ("frame", READ, Own::Frame),
-    ("healthz", READ, Own::Health),
-    ("metrics", READ, Own::Metrics),
-    ("api/status", READ, Own::Status),
+const OWN: [(&str, &str, Own); 17] = [
+    ("ws", "GET", Own::Told(Told::WebSocket)),
+    ("stream.mjpg", READ, Own::Told(Told::Stream)),
+    ("stream.h264", READ, Own::Told(Told::StreamH264)),
+    ("snapshot.jpg", READ, Own::Told(Told::SnapshotJpeg)),
+    ("snapshot.png", READ, Own::Told(Told::SnapshotPng)),
+    ("frame", READ, Own::Told(Told::Frame)),
+    ("healthz", READ, Own::Told(Told::Health)),
+    ("login", "GET, HEAD, POST", Own::Login),
+    ("logout", "POST", Own::Logout),
+    ("enter", "GET, HEAD, POST", Own::Enter),
+    ("api/session", READ, Own::Session),
+    ("metrics", READ, Own::Told(Told::Metrics)),
+    ("api/status", READ, Own::Told(Told::Status)),
     ("api/areas", READ, Own::Areas),
     ("api/areas/{name}", "GET, HEAD, PUT, POST", Own::Area),
     ("api/controls", "GET, HEAD, PUT, DELETE", Own::Controls),
-    ("api/openapi.json", READ, Own::OpenApi),
+    ("api/openapi.json", READ, Own::Told(Told::OpenApi)),
 ];
 
 /// The description of the addresses below `/-/`, OpenAPI 3.1.
@@ -80,7 +104,7 @@ fn find(own: &str) -> Option<(Own, &'static str, &str)> {
     })
 }
 
-/// Answers a request, or hands the socket over.
+/// Answers a request, or hands the socket over; `pass` is then what its client was let in by.
 ///
 /// Everything below `/-/` is Eyelet's own, always. The rest belongs to the app where there is one, else to the built-in
 /// site and to the addresses that clients of other servers know.
@@ -88,9 +112,13 @@ pub(crate) async fn answer(
     server: &Rc<Server>,
     request: Request<Incoming>,
     peer: Option<SocketAddr>,
+    pass: &RefCell<Option<Pass>>,
     slot: &Slot,
 ) -> Answer {
-    let answer = route(server, request, peer, slot).await.unwrap_or_else(|answer| *answer);
+    let reader = Reader::of(request.headers(), &server.config().allowed_origins);
+    let answer = route(server, request, peer, &reader, pass, slot).await;
+    let mut answer = answer.unwrap_or_else(|answer| *answer);
+    cors::finish(&mut answer, &reader);
     if answer.status().is_client_error() || answer.status().is_server_error() {
         server.counters.refused.count(answer.status());
     }
@@ -101,58 +129,89 @@ async fn route(
     server: &Rc<Server>,
     request: Request<Incoming>,
     peer: Option<SocketAddr>,
+    reader: &Reader,
+    pass: &RefCell<Option<Pass>>,
     slot: &Slot,
 ) -> Result<Answer, Box<Answer>> {
-    let is_own = request.uri().path().starts_with("/-/");
-    if !is_own && server.app().is_some() {
+    let (head, body) = request.into_parts();
+    access::check_host(server, &head)?;
+    let own = head.uri.path().strip_prefix("/-/");
+    let found = own.and_then(find);
+    let is_apps = own.is_none() && server.app().is_some();
+    if let Some(answer) = cors::preflight(&head, reader).filter(|_| !is_apps) {
+        return Ok(answer);
+    }
+    // The player's files are no secret.
+    let is_public = found.map_or(own.is_some(), |(to, ..)| to.is_public());
+    let asker =
+        if is_public { Asker::Nameless } else { access::admit(server, &head, peer).await? };
+    pass.replace(Some(Pass::new(asker.clone(), &server.config().access)));
+    if is_apps {
         let config = server.config();
         let origins = &config.allowed_origins;
-        let request = app::Request::read(request, peer, &config.limits, origins).await?;
+        let request = app::Request::read(head, body, &asker, peer, &config.limits, origins).await?;
         return Ok(hand_over(slot, Takeover::App(Box::new(request))).await);
     }
-    let (head, body) = request.into_parts();
-    let Some(own) = head.uri.path().strip_prefix("/-/") else {
+    let Some(own) = own else {
         only(READ, &head)?;
-        if let Some(answer) = familiar::answer(server, &head, slot).await {
+        if let Some(answer) = familiar::answer(server, &head, reader, slot).await {
             return answer;
         }
         return Ok(site::page(head.uri.path(), &head.headers).unwrap_or_else(not_found));
     };
-    let Some((to, methods, name)) = find(own) else {
+    let Some((to, methods, name)) = found else {
         only(READ, &head)?;
         return Ok(site::file(own, &head.headers).unwrap_or_else(not_found));
     };
     only(methods, &head)?;
+    match to {
+        Own::Login => login::login(server, &head, body, peer).await,
+        Own::Logout => login::logout(&head),
+        Own::Enter => login::enter(server, &head, body).await,
+        Own::Session => Ok(login::session(server, &asker)),
+        Own::Areas => Ok(areas::list(server)),
+        Own::Area => areas::answer(server, name, &head, body, &asker).await,
+        Own::Controls => {
+            let feed = wanted_stream(server, Query::new(head.uri.query()))?;
+            controls::answer(server, &feed, &head, body, &asker, peer).await
+        }
+        Own::Told(to) => tell(server, to, &head, reader, slot).await,
+    }
+}
+
+/// Answers everybody who may watch.
+async fn tell(
+    server: &Rc<Server>,
+    to: Told,
+    head: &Parts,
+    reader: &Reader,
+    slot: &Slot,
+) -> Result<Answer, Box<Answer>> {
     let query = Query::new(head.uri.query());
     match to {
-        Own::WebSocket => watch(server, &head, slot).await,
-        Own::Stream => {
-            let style = Style { is_advanced: query.is_on("advance"), ..Style::default() };
+        Told::WebSocket => watch(server, head, slot).await,
+        Told::Stream => {
+            let style = Style { reader: reader.clone(), ..Style::default() };
+            let style = Style { is_advanced: query.is_on("advance"), ..style };
             let feed = wanted_jpeg(server, query)?;
-            takeover::pictures(&feed, query, style, None, &head, slot).await
+            takeover::pictures(&feed, query, style, None, head, slot).await
         }
-        Own::StreamH264 => {
-            let style = Style { is_bare: true, ..Style::default() };
+        Told::StreamH264 => {
+            let style = Style { is_bare: true, reader: reader.clone(), ..Style::default() };
             let feed = in_format(server, query, "h264")?;
             if streams::is_unknown(&feed) {
                 snapshot::first(&wanted_stream(server, query)?).await?;
             }
             let feed = in_format(server, query, "h264")?;
-            takeover::pictures(&feed, query, style, None, &head, slot).await
+            takeover::pictures(&feed, query, style, None, head, slot).await
         }
-        Own::SnapshotJpeg => snapshot::jpeg(server, &wanted_stream(server, query)?, query).await,
-        Own::SnapshotPng => snapshot::png(&wanted_stream(server, query)?, server).await,
-        Own::Frame => snapshot::raw(&in_wanted_format(server, query)?, query).await,
-        Own::Health => Ok(plain(StatusCode::OK, "ok")),
-        Own::Metrics => Ok(metrics::answer(server).await),
-        Own::Status => Ok(api::status(server).await),
-        Own::Areas => Ok(areas::list(server)),
-        Own::Area => areas::answer(server, name, &head, body).await,
-        Own::Controls => {
-            let feed = wanted_stream(server, query)?;
-            controls::answer(server, &feed, &head, body, peer).await
-        }
-        Own::OpenApi => {
+        Told::SnapshotJpeg => snapshot::jpeg(server, &wanted_stream(server, query)?, query).await,
+        Told::SnapshotPng => snapshot::png(&wanted_stream(server, query)?, server).await,
+        Told::Frame => snapshot::raw(&in_wanted_format(server, query)?, query).await,
+        Told::Health => Ok(plain(StatusCode::OK, "ok")),
+        Told::Metrics => Ok(metrics::answer(server).await),
+        Told::Status => Ok(api::status(server).await),
+        Told::OpenApi => {
             let text = Bytes::from_static(OPENAPI.as_bytes());
             Ok(whole(StatusCode::OK, "application/json", text))
         }

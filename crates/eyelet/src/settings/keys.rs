@@ -26,6 +26,9 @@ pub(super) fn lay_over(settings: &mut Settings, layer: &Layer) {
         root.one("serve-processes", number(1..=MAX_PROCESSES)).map(Some),
     );
     set(&mut said.allowed_origins, root.list("allow-origin", str::parse));
+    set(&mut said.allowed_hosts, root.list("allow-host", str::parse));
+    set(&mut said.users, root.said("users", |path| Ok(path.into())).map(Some));
+    set(&mut said.anonymous, root.said("anonymous", str::parse).map(Some));
     set(&mut said.writable, root.list("api-write", text));
     set(&mut said.control_access, root.one("api-control", str::parse));
     set(&mut said.runtime_folder, root.one("runtime-dir", text).map(|path| Some(path.into())));

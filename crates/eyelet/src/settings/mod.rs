@@ -12,7 +12,8 @@ mod resolve;
 use std::path::{Path, PathBuf};
 
 use crate::config::{
-    AllowedOrigin, AppArea, Camera, ControlAccess, Host, Lan, Limits, Listen, Restart, stream,
+    AllowedHost, AllowedOrigin, Anonymous, AppArea, Camera, ControlAccess, Host, Lan, Limits,
+    Listen, Restart, stream,
 };
 use crate::error::{Error, Result};
 use layer::Layer;
@@ -40,6 +41,12 @@ pub struct Settings {
     pub writable: Vec<Said<String>>,
     /// Sites whose pages may watch.
     pub allowed_origins: Vec<Said<AllowedOrigin>>,
+    /// The file of users.
+    pub users: Option<Said<PathBuf>>,
+    /// What somebody may who says no name.
+    pub anonymous: Option<Said<Anonymous>>,
+    /// Names of this server beside the machine's own.
+    pub allowed_hosts: Vec<Said<AllowedHost>>,
     /// Who may change cameras' controls.
     pub control_access: ControlAccess,
     /// Processes that send.

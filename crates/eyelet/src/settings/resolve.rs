@@ -2,9 +2,12 @@
 
 use super::Settings;
 use super::mistakes::{Mistakes, Said};
-use crate::config::{App, Camera, Config, Derived, Host, Listen, Mule, SourceSpec, app, stream};
+use crate::config::{
+    Access, Anonymous, App, Camera, Config, Derived, Host, Listen, Mule, SourceSpec, app, stream,
+};
 use crate::error::{Error, Result};
 use crate::plugin::{self, Call, Kind, Plugin};
+use crate::users;
 
 /// The old program needed this mule; capture always has a process of its own.
 const CAPTURE_LOOP: &str = "captureloop()";
@@ -42,6 +45,7 @@ impl Settings {
             let text = "is for other devices, which reach none of the addresses of --listen";
             mistakes.add(&lan.place, format!("{text}: leave that out, or write --listen :9090"));
         }
+        let access = self.access(&mut mistakes);
         let mut restart = self.restart;
         restart.first = restart.first.min(restart.cap);
         check_names(&sources, &streams, &mules, &self.app_areas, &mut mistakes);
@@ -53,6 +57,7 @@ impl Settings {
             app_areas: self.app_areas.into_iter().map(|said| said.value).collect(),
             writable: self.writable.iter().map(|said| said.value.clone()).collect(),
             allowed_origins: self.allowed_origins.into_iter().map(|said| said.value).collect(),
+            access,
             control_access: self.control_access,
             listen,
             lan: self.lan.map(|said| said.value),
@@ -83,6 +88,29 @@ impl Settings {
             cameras.extend(source.map(|source| Said::new(nameless(source), "--source")));
         }
         cameras
+    }
+
+    /// Who says nothing of users has none, and is open as ever.
+    fn access(&self, mistakes: &mut Mistakes) -> Access {
+        let mut access = Access::default();
+        if let Some(Said { value: path, place }) = &self.users {
+            let mut in_it = Mistakes::default();
+            let read = users::read(path, &mut in_it);
+            access.users = mistakes.take(place, read).unwrap_or_default();
+            mistakes.append(in_it);
+            access.anonymous = Anonymous::None;
+        }
+        if let Some(anonymous) = &self.anonymous {
+            access.anonymous = anonymous.value;
+            let is_reachable =
+                !access.users.is_empty() || self.users.is_some() || self.lan.is_some();
+            if anonymous.value == Anonymous::None && !is_reachable {
+                let text = "lets nobody in: name users by --users FILE, or have --lan print a link";
+                mistakes.add(&anonymous.place, text);
+            }
+        }
+        access.hosts = self.allowed_hosts.iter().map(|said| said.value.clone()).collect();
+        access
     }
 
     fn app(&self, plugins: &[Said<Plugin>], mistakes: &mut Mistakes) -> Option<App> {

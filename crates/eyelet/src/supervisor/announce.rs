@@ -7,7 +7,7 @@ use std::io::{IsTerminal as _, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::{Lan, Origin};
+use crate::config::{Anonymous, Lan, Origin};
 use crate::control::Opened;
 use crate::error::Error;
 use crate::qr;
@@ -26,6 +26,8 @@ pub(super) struct Announcement {
     areas: Vec<AreaPlace>,
     addresses: Vec<SocketAddr>,
     lan: Option<Lan>,
+    /// What stands behind an address for another device, where it needs that to be let in.
+    link: Option<String>,
     awaited: BTreeSet<usize>,
     introduced: BTreeSet<usize>,
     deadline: Option<Instant>,
@@ -41,6 +43,7 @@ impl Announcement {
             areas,
             addresses: estate.addresses(),
             lan: estate.plan.config.lan,
+            link: link(estate),
             deadline: Some(Instant::now() + PATIENCE),
         }
     }
@@ -48,6 +51,7 @@ impl Announcement {
     /// A reload has made areas and listeners others: says what is new. Cameras are introduced when they are open.
     pub(super) fn renew(&mut self, estate: &Estate) {
         let old = std::mem::replace(&mut self.areas, places(estate));
+        self.link = link(estate);
         let addresses = std::mem::replace(&mut self.addresses, estate.addresses());
         let is_there = |id: &usize| self.areas.iter().any(|place| place.id == *id);
         self.awaited.retain(is_there);
@@ -61,6 +65,16 @@ impl Announcement {
         let new_addresses = self.addresses.iter().filter(|address| !addresses.contains(address));
         let lines = self.areas.iter().filter(is_new).map(line).chain(new_addresses.map(listens));
         say(&lines.collect::<Vec<_>>());
+    }
+
+    /// Somebody came in by the link: the next one is another.
+    pub(super) fn renew_link(&mut self, estate: &Estate) {
+        self.link = link(estate);
+        if let Some(best) = lan::urls(&self.addresses).first()
+            && let Some(link) = &self.link
+        {
+            say(&[format!("one has come in by the link; the next one is {best}{link}")]);
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -137,14 +151,14 @@ impl Announcement {
             let addresses = self.addresses.iter().map(listens);
             say(&others.map(line).chain(addresses).collect::<Vec<_>>());
             if let Some(lan) = self.lan {
-                say(&for_other_devices(&lan::urls(&self.addresses), lan));
+                say(&for_other_devices(&lan::urls(&self.addresses), lan, self.link.as_deref()));
             }
         }
     }
 }
 
 /// The addresses to open on other devices, and a code of the first where it is wanted.
-fn for_other_devices(urls: &[String], lan: Lan) -> Vec<String> {
+fn for_other_devices(urls: &[String], lan: Lan, link: Option<&str>) -> Vec<String> {
     let Some(best) = urls.first() else {
         return vec!["no other device reaches this machine: connect it to a network".to_owned()];
     };
@@ -153,9 +167,17 @@ fn for_other_devices(urls: &[String], lan: Lan) -> Vec<String> {
         Lan::Qr => true,
         Lan::Plain => false,
     };
-    let code = has_code.then(|| qr::draw(best)).flatten().unwrap_or_default();
-    let lines = urls.iter().map(|url| format!("open {url} on another device"));
+    let (link, once) = link.map_or(("", ""), |link| (link, ", which works once"));
+    let code = has_code.then(|| qr::draw(&format!("{best}{link}"))).flatten().unwrap_or_default();
+    let lines = urls.iter().map(|url| format!("open {url}{link} on another device{once}"));
     lines.chain(code).collect()
+}
+
+/// The link, where other devices are told of and somebody has to show who it is.
+fn link(estate: &Estate) -> Option<String> {
+    let config = &estate.plan.config;
+    let is_needed = config.lan.is_some() && config.access.anonymous != Anonymous::All;
+    is_needed.then(|| estate.entry.path())
 }
 
 fn places(estate: &Estate) -> Vec<AreaPlace> {

@@ -8,9 +8,11 @@ use crate::config::{Config, Listen, Origin};
 use crate::error::{Error, Result};
 use crate::role::AreaPlace;
 use crate::supervisor::difference::Difference;
+use crate::supervisor::entry::Entry;
 use crate::supervisor::listeners;
 use crate::supervisor::plan::{Area, Plan};
 use crate::supervisor::runtime_folder::RuntimeFolder;
+use crate::users::SessionKey;
 
 /// What the supervisor owns for its children.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ pub(super) struct Estate {
     old_apps: Vec<AppSocket>,
     /// Counts them, so that each has a path of its own.
     app_count: u64,
+    /// What serve processes sign sessions with; it lives as long as the program.
+    pub(super) session_key: SessionKey,
+    /// The link that lets one browser in.
+    pub(super) entry: Entry,
     /// Where the packages for the user's programs lie, if there are any.
     pub(super) packages: Option<PathBuf>,
 }
@@ -81,6 +87,7 @@ impl Estate {
     pub(super) fn make(plan: Plan) -> Result<Self> {
         // First what others may have.
         let listeners = bind(plan.addresses(), &[], 0)?;
+        warn_of_openness(&plan.config, &listeners);
         let folder = RuntimeFolder::make(plan.config.runtime_folder.as_deref())?;
         let nothing = Plan::nothing(plan.config.clone());
         let listener_count = listeners.len() as u64;
@@ -93,6 +100,8 @@ impl Estate {
             app: None,
             old_apps: Vec::new(),
             app_count: 0,
+            session_key: SessionKey::make()?,
+            entry: Entry::make()?,
             packages: None,
         };
         estate.turn_to(plan)?;
@@ -124,6 +133,10 @@ impl Estate {
         self.areas.sort_by_key(|(place, _)| place.id);
         self.listeners.retain(|l| !turnover.addresses.gone.contains(&l.wanted));
         self.listener_count += needs.listeners.len() as u64;
+        if plan.config.access.is_open() && !self.plan.config.access.is_open() {
+            warn_of_openness(&plan.config, &self.listeners);
+        }
+        warn_of_openness(&plan.config, &needs.listeners);
         self.listeners.extend(needs.listeners);
         if plan.config.app != self.plan.config.app || needs.app.is_some() {
             self.app_count += 1;
@@ -197,6 +210,16 @@ impl Needs {
         for (place, _) in &self.areas {
             std::fs::remove_file(&place.path).ok();
         }
+    }
+}
+
+/// Says where anybody may watch who reaches this machine.
+fn warn_of_openness(config: &Config, listeners: &[Listener]) {
+    let reached = listeners.iter().filter(|listener| !listener.wanted.0.is_loopback());
+    for Listener { wanted: (listen, _), .. } in reached.filter(|_| config.access.is_open()) {
+        log::warn!(
+            "listening on {listen}: everybody who reaches this machine can watch; --users lets in only those who may"
+        );
     }
 }
 

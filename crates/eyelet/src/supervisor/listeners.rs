@@ -18,14 +18,7 @@ pub(super) fn bind(listen: Listen) -> Result<(OwnedFd, SocketAddr)> {
     let mut last = Errno::INVAL;
     for address in listen.candidates() {
         match bind_address(address) {
-            Ok(bound) => {
-                if !listen.is_loopback() {
-                    log::warn!(
-                        "listening on {listen}: everybody who reaches this machine can watch, there is no authentication"
-                    );
-                }
-                return Ok(bound);
-            }
+            Ok(bound) => return Ok(bound),
             Err(e) => last = e,
         }
     }

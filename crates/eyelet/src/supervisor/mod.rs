@@ -6,6 +6,7 @@
 mod announce;
 mod child;
 mod difference;
+mod entry;
 mod estate;
 mod lan;
 mod listeners;
@@ -261,6 +262,13 @@ impl Supervisor {
             FromChild::ControlsChanged(controls) => {
                 if let Role::Capture { area } = role {
                     self.tell_serving(&ToChild::ControlsChanged { area, controls });
+                }
+            }
+            FromChild::Redeem { ask, hash } => {
+                let is_right = self.estate.entry.redeem(&hash);
+                self.children[at].send(&ToChild::Redeemed { ask, is_right });
+                if is_right {
+                    self.announcement.renew_link(&self.estate);
                 }
             }
             FromChild::AskStatus { ask } => {

@@ -80,10 +80,17 @@ fn boot(role: Role, generation: u32, settings: Settings, estate: &Estate, socket
         Role::Serve { .. } => estate.listeners.iter().map(|listener| listener.number).collect(),
         _ => Vec::new(),
     };
+    let mut config = estate.plan.config.clone();
+    // Nobody else has to do with passwords.
+    let session_key = role.is_serve().then(|| estate.session_key.clone());
+    if session_key.is_none() {
+        config.access.users.clear();
+    }
     Boot {
         role,
         generation,
-        config: estate.plan.config.clone(),
+        config,
+        session_key,
         areas: estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect(),
         app_socket: estate.app.as_ref().map(|app| app.path.clone()),
         packages: estate.packages.clone(),
