@@ -24,6 +24,7 @@ mod plugins;
 mod reload;
 mod roles;
 mod slow;
+mod sockets;
 mod sources;
 mod spread;
 mod start;

@@ -78,7 +78,7 @@ pub struct RunArgs {
     /// [default: a jpeg of each camera, quality 80]
     #[arg(long = "stream", value_name = "STREAM")]
     streams: Vec<stream::Wish>,
-    /// Where browsers reach it: ADDRESS:PORT, or :PORT for every interface. Port 0 takes a free one. [default: 127.0.0.1:9090]
+    /// Where browsers reach it: ADDRESS:PORT, :PORT for every interface, or unix:/PATH?mode=660&group=NAME. Port 0 takes a free one. [default: 127.0.0.1:9090]
     #[arg(long, alias = "http-socket", value_name = "ADDRESS")]
     listen: Vec<Listen>,
     /// Listen on every interface, as with --listen :9090, and print the addresses to open on another device; on a terminal
@@ -134,6 +134,15 @@ pub struct RunArgs {
     /// server always may.
     #[arg(long = "allow-origin", value_name = "SITE")]
     allowed_origins: Vec<AllowedOrigin>,
+    /// Speak TLS on every TCP address, with this certificate and those that vouch for it, PEM.
+    #[arg(long, value_name = "FILE", alias = "tls-cert")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of that certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Speak TLS with a certificate that Eyelet makes and keeps. Browsers warn of it once.
+    #[arg(long, conflicts_with = "tls_certificate")]
+    tls_self_signed: bool,
     /// Let in only those who are in this file; `eyelet user add` makes it. [default: everybody who reaches a listener]
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
@@ -204,6 +213,12 @@ impl RunArgs {
         replace(&mut said.writable, at("--api-write", &self.writable));
         replace(&mut said.allowed_origins, at("--allow-origin", &self.allowed_origins));
         replace(&mut said.allowed_hosts, at("--allow-host", &self.allowed_hosts));
+        let certificate = self.tls_certificate.clone();
+        let certificate = certificate.map(|path| Some(Said::new(path, "--tls-certificate")));
+        set(&mut said.tls_certificate, certificate);
+        let key = self.tls_key.clone().map(|path| Some(Said::new(path, "--tls-key")));
+        set(&mut said.tls_key, key);
+        said.tls_self_signed |= self.tls_self_signed;
         let users = self.users.clone().map(|path| Some(Said::new(path, "--users")));
         set(&mut said.users, users);
         let anonymous = self.anonymous.map(|anonymous| Some(Said::new(anonymous, "--anonymous")));

@@ -7,6 +7,7 @@
 pub mod app;
 mod backoff;
 pub mod capture;
+mod certificate;
 pub mod cli;
 pub mod cmd;
 pub mod config;

@@ -17,6 +17,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bridge;
 mod deadline;
 mod eyelet;
 mod http;
@@ -26,6 +27,7 @@ pub mod process;
 mod random;
 mod websocket;
 
+pub use bridge::Bridge;
 pub use deadline::{DEADLINE, wait_until};
 pub use eyelet::Eyelet;
 pub use http::{Response, exchange};

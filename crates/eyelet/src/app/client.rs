@@ -12,16 +12,16 @@ use eyelet_area::Frame;
 use eyelet_wire::head::Head;
 use hyper::StatusCode;
 use rustix::net::Shutdown;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use super::messages::Messages;
 use crate::serve::Server;
 use crate::serve::answer;
 use crate::serve::counters::Counters;
 use crate::serve::inbox::Inbox;
+use crate::serve::input;
 use crate::serve::link::Link;
 use crate::serve::sending::Sending;
+use crate::serve::socket::Socket;
 use crate::serve::tcp;
 use crate::serve::viewer::Following;
 use crate::serve::websocket::Upgrade;
@@ -42,7 +42,7 @@ pub(super) enum Client {
 
 #[derive(Debug)]
 pub(super) struct Http {
-    stream: TcpStream,
+    stream: Socket,
     read_ahead: BytesMut,
     max_message: usize,
     counters: Rc<Counters>,
@@ -53,7 +53,7 @@ pub(super) struct Http {
 impl Client {
     pub(super) fn new(
         server: &Server,
-        stream: TcpStream,
+        stream: Socket,
         read_ahead: BytesMut,
         is_head: bool,
     ) -> Self {
@@ -191,18 +191,12 @@ impl Client {
 impl Http {
     /// Waits for the client's end. What it sends beyond its request is a pipelined one, which this connection will not answer.
     async fn gone(&mut self) {
-        let mut thrown_away = [0; 1024];
         loop {
-            if self.stream.readable().await.is_err() {
-                return;
-            }
             // A flood must not keep out all others.
             tokio::task::yield_now().await;
-            match self.stream.try_read(&mut thrown_away) {
-                Ok(0) => return,
+            match poll_fn(|cx| input::poll_read(cx, &self.stream, |_| {})).await {
+                Ok(0) | Err(_) => return,
                 Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return,
             }
         }
     }

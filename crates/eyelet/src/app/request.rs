@@ -1,6 +1,5 @@
 //! A request as the app sees it: CGI variables and a body.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use crate::serve::access::Asker;
 use crate::serve::answer::{Answer, plain};
 use crate::serve::body;
 use crate::serve::query::Query;
+use crate::serve::socket::Peer;
 use crate::serve::websocket::{self, Upgrade};
 
 /// A request for the app, read to its end.
@@ -39,7 +39,7 @@ impl Request {
         head: Parts,
         body: Incoming,
         asker: &Asker,
-        peer: Option<SocketAddr>,
+        peer: Peer,
         limits: &Limits,
         allowed: &[AllowedOrigin],
     ) -> Result<Self, Box<Answer>> {
@@ -67,14 +67,14 @@ impl Request {
 }
 
 /// The CGI variables. Source: RFC 3875, section 4.1; PSGI 1.1 for those beyond.
-fn variables(head: &Parts, asker: &Asker, peer: Option<SocketAddr>) -> Vec<(String, Vec<u8>)> {
+fn variables(head: &Parts, asker: &Asker, peer: Peer) -> Vec<(String, Vec<u8>)> {
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
     let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("");
     let (server, port) = host
         .rsplit_once(':')
         .filter(|(_, port)| port.parse::<u16>().is_ok())
-        .unwrap_or((host, "80"));
+        .unwrap_or((host, if peer.is_encrypted { "443" } else { "80" }));
     let mut variables: Vec<(String, Vec<u8>)> = [
         ("REQUEST_METHOD", head.method.as_str().to_owned()),
         ("REQUEST_URI", head.uri.path_and_query().map_or(path, |p| p.as_str()).to_owned()),
@@ -87,10 +87,13 @@ fn variables(head: &Parts, asker: &Asker, peer: Option<SocketAddr>) -> Vec<(Stri
     .map(|(name, value)| (name.to_owned(), value.into_bytes()))
     .into();
     variables.push(("PATH_INFO".to_owned(), percent_decode(path)));
-    if let Some(peer) = peer {
+    if let Some(peer) = peer.address {
         variables
             .push(("REMOTE_ADDR".to_owned(), peer.ip().to_canonical().to_string().into_bytes()));
         variables.push(("REMOTE_PORT".to_owned(), peer.port().to_string().into_bytes()));
+    }
+    if peer.is_encrypted {
+        variables.push(("HTTPS".to_owned(), b"on".to_vec()));
     }
     if let Asker::User { name, rights } = asker {
         variables.push(("REMOTE_USER".to_owned(), name.clone().into_bytes()));

@@ -12,7 +12,6 @@ use bytes::{Bytes, BytesMut};
 use eyelet_wire::verbs::{self, Kind, Op, Verb};
 use eyelet_wire::websocket::{Message, Opcode};
 use hyper::StatusCode;
-use tokio::net::TcpStream;
 
 use super::client::Client;
 use super::followed::Followed;
@@ -22,6 +21,7 @@ use super::outcome::{GONE, Outcome, Reply, deadline, done, gone, interrupted, un
 use super::request::Request;
 use crate::serve::Server;
 use crate::serve::counters::count;
+use crate::serve::socket::Socket;
 
 /// How long the app may leave the client without a word before the first answer.
 const FIRST_ANSWER_PATIENCE: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ const FIRST_ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 /// Serves a request by the app to its end.
 pub(crate) async fn run(
     server: Rc<Server>,
-    stream: TcpStream,
+    stream: Socket,
     read_ahead: BytesMut,
     request: Request,
 ) {

@@ -8,7 +8,7 @@ use crate::cli::RunArgs;
 use crate::cmd::plugins;
 use crate::config::SourceSpec;
 use crate::error::Result;
-use crate::{log, supervisor};
+use crate::{certificate, log, supervisor};
 
 /// Captures and serves until stopped.
 ///
@@ -26,7 +26,7 @@ pub fn run(args: RunArgs) -> Result<()> {
             Some(source) => Ok(SourceSpec::clone(source)),
             None => Ok(found.insert(default_source()?).clone()),
         };
-        args.to_config(std::env::vars_os(), source)
+        args.to_config(std::env::vars_os(), source).and_then(certificate::have_own)
     };
     supervisor::run(read()?, Box::new(read))
 }

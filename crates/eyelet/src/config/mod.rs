@@ -14,6 +14,7 @@ pub mod mule;
 pub mod origin;
 pub mod source;
 pub mod stream;
+pub mod tls;
 pub mod words;
 
 use std::num::NonZeroUsize;
@@ -28,11 +29,12 @@ pub use app::{App, Host};
 pub use app_area::AppArea;
 pub use control_access::ControlAccess;
 pub use lan::Lan;
-pub use listen::Listen;
+pub use listen::{Listen, UnixListen};
 pub use mule::Mule;
 pub use origin::{Made, Origin};
 pub use source::SourceSpec;
 pub use stream::Derived;
+pub use tls::{Pem, Tls};
 
 /// Everything that a run of the program is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +52,8 @@ pub struct Config {
     pub writable: Vec<String>,
     /// Other sites whose pages may watch; every page of this server may.
     pub allowed_origins: Vec<AllowedOrigin>,
+    /// What TCP connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
     /// Who may watch, and who may change something.
     pub access: Access,
     /// Who may change cameras' controls by HTTP, where there are no users.

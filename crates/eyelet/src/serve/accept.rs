@@ -8,21 +8,26 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, sockopt};
 use tokio::io::unix::AsyncFd;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::serve::encryption::Encryption;
 use crate::serve::http::{self, Connection};
 use crate::serve::load::{Load, Weight};
 use crate::serve::readiness::{self, Registered};
+use crate::serve::socket::{Kernel, Socket};
 use crate::serve::{Server, refusal};
 
 /// How long a connection is left to others: so many looks must all find one waiting.
@@ -46,7 +51,67 @@ const NEXT_PATIENCE: Patience = Patience { looks: 1, every: Duration::from_milli
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// A listener that the event loop watches.
-type Listener = AsyncFd<Registered<TcpListener>>;
+type Listener = AsyncFd<Registered<Bound>>;
+
+/// A listener of either kind.
+#[derive(Debug)]
+pub(super) enum Bound {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Bound {
+    /// Takes an inherited one.
+    fn take(socket: OwnedFd) -> io::Result<Self> {
+        let is_unix = sockopt::socket_domain(&socket)? == AddressFamily::UNIX;
+        Ok(if is_unix { Self::Unix(socket.into()) } else { Self::Tcp(socket.into()) })
+    }
+
+    fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => listener.set_nonblocking(true),
+            Self::Unix(listener) => listener.set_nonblocking(true),
+        }
+    }
+
+    fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept()?.0)),
+            Self::Unix(listener) => Ok(Accepted::Unix(listener.accept()?.0)),
+        }
+    }
+}
+
+impl AsFd for Bound {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
+}
+
+/// What was accepted.
+enum Accepted {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Accepted {
+    /// Has tokio watch it.
+    fn watched(self) -> io::Result<Kernel> {
+        Ok(match self {
+            Self::Tcp(stream) => {
+                stream.set_nonblocking(true)?;
+                Kernel::Tcp(TcpStream::from_std(stream)?)
+            }
+            Self::Unix(stream) => {
+                stream.set_nonblocking(true)?;
+                Kernel::Unix(UnixStream::from_std(stream)?)
+            }
+        })
+    }
+}
 
 /// The listeners that this process accepts from, by their numbers.
 #[derive(Debug, Default)]
@@ -93,8 +158,8 @@ impl Listening {
 /// If the kernel refuses to watch it.
 fn listener(socket: OwnedFd) -> Result<Listener> {
     let failed = |e: io::Error| Error::failed(format!("failed to take a listener: {e}"));
-    let listener = TcpListener::from(socket);
-    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = Bound::take(socket).map_err(failed)?;
+    listener.set_nonblocking().map_err(failed)?;
     readiness::register(listener)
 }
 
@@ -118,9 +183,15 @@ async fn accept(server: Rc<Server>, listener: Listener) {
 }
 
 /// Serves a connection, or refuses it where there is no place for it.
-fn receive(server: &Rc<Server>, stream: tokio::net::TcpStream) {
-    let address = stream.peer_addr().ok().map(|peer| peer.ip());
-    match server.crowd.enter(address, &server.limits()) {
+fn receive(server: &Rc<Server>, kernel: Kernel) {
+    // What is on this machine alone needs no TLS.
+    let config = server.encryption().filter(|_| matches!(kernel, Kernel::Tcp(_)));
+    let encryption = match config.map(Encryption::begin).transpose() {
+        Ok(encryption) => encryption,
+        Err(e) => return log::error!("failed to begin TLS: {e}"),
+    };
+    let stream = Socket::new(kernel, encryption);
+    match server.crowd.enter(stream.peer().ip(), &server.limits()) {
         Ok(place) => {
             let (server, weight) = (Rc::clone(server), Weight::new(Rc::clone(server)));
             let connection = Connection { server, stream, weight, place };
@@ -135,11 +206,7 @@ fn receive(server: &Rc<Server>, stream: tokio::net::TcpStream) {
 }
 
 /// Waits for the next connection that is this process's. Nothing is lost if that is given up.
-async fn next(
-    load: &Load,
-    listener: &Listener,
-    patience: &mut Patience,
-) -> io::Result<tokio::net::TcpStream> {
+async fn next(load: &Load, listener: &Listener, patience: &mut Patience) -> io::Result<Kernel> {
     loop {
         let mut ready = listener.readable().await?;
         if !load.is_the_least() && !is_left_waiting(load, &listener.get_ref().0, *patience).await {
@@ -151,7 +218,7 @@ async fn next(
             Ok(accepted) => {
                 let is_queue = !load.is_the_least() && has_waiting(&listener.get_ref().0);
                 *patience = if is_queue { NEXT_PATIENCE } else { PATIENCE };
-                return to_tokio(accepted?.0);
+                return accepted?.watched();
             }
             // Another process was faster.
             Err(_) => *patience = PATIENCE,
@@ -159,13 +226,8 @@ async fn next(
     }
 }
 
-fn to_tokio(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
-    stream.set_nonblocking(true)?;
-    tokio::net::TcpStream::from_std(stream)
-}
-
 /// Tells whether somebody waits until the patience is over, or until this process is one of the least loaded.
-async fn is_left_waiting(load: &Load, listener: &TcpListener, patience: Patience) -> bool {
+async fn is_left_waiting(load: &Load, listener: &Bound, patience: Patience) -> bool {
     for _ in 0..patience.looks {
         let look_at = Instant::now() + patience.every;
         while !load.is_the_least() && Instant::now() < look_at {
@@ -181,7 +243,7 @@ async fn is_left_waiting(load: &Load, listener: &TcpListener, patience: Patience
     true
 }
 
-fn has_waiting(listener: &TcpListener) -> bool {
+fn has_waiting(listener: &Bound) -> bool {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     let looked = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&at_once));
     // If it cannot be told, accepting will tell.
@@ -234,7 +296,7 @@ mod tests {
     fn who_has_more_than_the_least_takes_what_is_left_waiting() {
         run(async {
             let (listener, address) = listening();
-            let _client = TcpStream::connect(address).unwrap();
+            let _client = std::net::TcpStream::connect(address).unwrap();
             let waited = accept_one(&loaded(1, 0), &listener).await;
             assert!(
                 waited.is_some_and(|waited| waited >= PATIENCE.every * PATIENCE.looks),
@@ -247,8 +309,9 @@ mod tests {
     fn what_a_sibling_took_is_not_waited_for() {
         run(async {
             let (listener, address) = listening();
-            let _client = TcpStream::connect(address).unwrap();
-            let sibling = listener.get_ref().0.try_clone().unwrap();
+            let _client = std::net::TcpStream::connect(address).unwrap();
+            let sibling =
+                TcpListener::from(listener.get_ref().0.as_fd().try_clone_to_owned().unwrap());
             let taking = async {
                 tokio::time::sleep(PATIENCE.every).await;
                 sibling.accept().unwrap();
@@ -263,7 +326,7 @@ mod tests {
     fn a_change_of_the_least_is_heard_at_once() {
         run(async {
             let (listener, address) = listening();
-            let _client = TcpStream::connect(address).unwrap();
+            let _client = std::net::TcpStream::connect(address).unwrap();
             let load = loaded(1, 0);
             let hearing = async { load.set_least(1) };
             let mut patience = Patience { every: Duration::from_secs(3600), ..PATIENCE };

@@ -1,7 +1,5 @@
 //! `/-/api/controls`: a camera's brightness, exposure …: how they are, and setting them where that is allowed.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use eyelet_wire::v1::ControlValue;
 use hyper::body::Incoming;
@@ -14,6 +12,7 @@ use crate::panel::{Done, Job, MAX_SETTINGS, Settings};
 use crate::role::AreaPlace;
 use crate::serve::access::{self, Asker};
 use crate::serve::answer::{Answer, plain, whole};
+use crate::serve::socket::Peer;
 use crate::serve::{Feed, Server, body};
 
 /// Longest body, in bytes: every control of a camera at once is one of 2000.
@@ -29,7 +28,7 @@ pub(super) async fn answer(
     head: &Parts,
     body: Incoming,
     asker: &Asker,
-    peer: Option<SocketAddr>,
+    peer: Peer,
 ) -> Result<Answer, Box<Answer>> {
     let camera = server.feed_of(feed.place().camera()).map(|feed| feed.place());
     let camera = camera.filter(|place| place.origin == Origin::Camera).ok_or_else(|| {

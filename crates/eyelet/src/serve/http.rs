@@ -3,21 +3,20 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tokio::net::TcpStream;
-
 use crate::app;
 use crate::serve::access::Pass;
 use crate::serve::crowd::Place;
 use crate::serve::exchange::{self, Taken};
 use crate::serve::load::Weight;
 use crate::serve::routes;
+use crate::serve::socket::Socket;
 use crate::serve::takeover::{Slot, Takeover};
 use crate::serve::{Server, tcp, trimming, viewer};
 
 /// One connection: it has its place and its weight from the moment that it was accepted.
 pub(crate) struct Connection {
     pub(crate) server: Rc<Server>,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     pub(crate) weight: Weight,
     pub(crate) place: Place,
 }
@@ -48,7 +47,7 @@ pub(crate) async fn connection(connection: Connection) {
 }
 
 /// Serves who has taken the socket over to its end.
-async fn stay(server: &Rc<Server>, taken: Taken<Takeover, TcpStream>) {
+async fn stay(server: &Rc<Server>, taken: Taken<Takeover, Socket>) {
     let Taken { by, stream, read_ahead } = taken;
     let server = Rc::clone(server);
     match by {
@@ -67,11 +66,11 @@ async fn stay(server: &Rc<Server>, taken: Taken<Takeover, TcpStream>) {
 /// Answers requests until one takes the socket over; none when the connection has ended.
 async fn until_taken(
     server: &Rc<Server>,
-    stream: TcpStream,
+    stream: Socket,
     weight: &Weight,
-) -> Option<(Taken<Takeover, TcpStream>, Pass)> {
+) -> Option<(Taken<Takeover, Socket>, Pass)> {
     let (slot, pass) = (Slot::default(), Rc::<RefCell<Option<Pass>>>::default());
-    let peer = stream.peer_addr().ok();
+    let peer = stream.peer();
     let answer = |request| {
         let (slot, pass) = (Rc::clone(&slot), Rc::clone(&pass));
         async move {

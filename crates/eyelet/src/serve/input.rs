@@ -1,10 +1,9 @@
 //! Reading what viewers send, which is little and seldom: one buffer for all of them.
 
+use crate::serve::socket::Socket;
 use std::cell::RefCell;
 use std::io;
 use std::task::{Context, Poll, ready};
-
-use tokio::net::TcpStream;
 
 /// Reads of one connection before others have their turn.
 pub(crate) const READS_AT_A_TIME: usize = 4;
@@ -19,18 +18,20 @@ thread_local! {
 /// Reads what is there, hands it on, and gives its length; 0 at the end of the connection.
 pub(crate) fn poll_read(
     cx: &mut Context<'_>,
-    stream: &TcpStream,
+    stream: &Socket,
     take: impl FnOnce(&[u8]),
 ) -> Poll<io::Result<usize>> {
     BUFFER.with_borrow_mut(|buffer| {
         loop {
-            ready!(stream.poll_read_ready(cx))?;
+            // Something may have been decrypted already; otherwise this asks the kernel only when there is something.
             match stream.try_read(buffer) {
                 Ok(n) => {
                     take(&buffer[..n]);
                     return Poll::Ready(Ok(n));
                 }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(stream.poll_read_ready(cx))?;
+                }
                 Err(e) => return Poll::Ready(Err(e)),
             }
         }

@@ -17,12 +17,11 @@ use eyelet_area::{Frame, MonotonicNs};
 use eyelet_wire::websocket::{
     Decoder, MAX_CONTROL_PAYLOAD, Message, Opcode, Role, close_payload, header,
 };
-use rustix::net::Shutdown;
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use crate::serve::counters::Counters;
 use crate::serve::sending::Sending;
+use crate::serve::socket::Socket;
 use crate::serve::{input, tcp};
 
 /// Texts that may wait for a viewer that does not read; more is a flood of questions.
@@ -49,7 +48,7 @@ pub(crate) enum Heard {
 /// A WebSocket connection.
 #[derive(Debug)]
 pub(crate) struct Link {
-    stream: TcpStream,
+    stream: Socket,
     counters: Rc<Counters>,
     decoder: Decoder,
     input: BytesMut,
@@ -77,7 +76,7 @@ enum End {
 impl Link {
     /// Takes a socket after (or just before) the handshake; `read_ahead` is what was read beyond the request.
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Socket,
         read_ahead: BytesMut,
         max_message: usize,
         counters: Rc<Counters>,
@@ -103,7 +102,7 @@ impl Link {
     }
 
     /// The socket.
-    pub(crate) fn stream(&self) -> &TcpStream {
+    pub(crate) fn stream(&self) -> &Socket {
         &self.stream
     }
 
@@ -316,7 +315,7 @@ impl Link {
         } else if let End::Closing(close) = &mut self.end {
             if close.is_empty() {
                 // The close frame is out: no more from our side.
-                rustix::net::shutdown(&self.stream, Shutdown::Write)?;
+                self.stream.shutdown()?;
                 self.end = End::Lingering(Box::pin(tokio::time::sleep(CLOSE_PATIENCE)));
             } else {
                 self.sending.begin(&std::mem::take(close));

@@ -16,6 +16,7 @@ pub(crate) mod controls;
 pub(crate) mod cors;
 pub(crate) mod counters;
 mod crowd;
+pub(crate) mod encryption;
 pub(crate) mod exchange;
 mod familiar;
 mod formats;
@@ -23,7 +24,7 @@ mod held;
 mod http;
 mod hub;
 pub(crate) mod inbox;
-mod input;
+pub(crate) mod input;
 pub(crate) mod link;
 mod load;
 mod metrics;
@@ -40,6 +41,7 @@ mod routes;
 pub(crate) mod sending;
 mod site;
 mod snapshot;
+pub(crate) mod socket;
 pub(crate) mod streams;
 mod takeover;
 pub(crate) mod tcp;
@@ -50,6 +52,7 @@ mod wrapping;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -73,6 +76,8 @@ pub(crate) struct Server {
     config: RefCell<Rc<Config>>,
     /// Every area, by its id.
     feeds: RefCell<Rc<[Rc<Feed>]>>,
+    /// How TCP connections are encrypted, where they are.
+    encryption: RefCell<Option<Arc<rustls::ServerConfig>>>,
     /// The way into the app, where there is one.
     app: RefCell<Option<Rc<Gate>>>,
     listening: accept::Listening,
@@ -117,6 +122,11 @@ impl Server {
     /// What one viewer and all of them may take now.
     pub(crate) fn limits(&self) -> Limits {
         self.config.borrow().limits
+    }
+
+    /// How new TCP connections are encrypted, where they are.
+    fn encryption(&self) -> Option<Arc<rustls::ServerConfig>> {
+        self.encryption.borrow().clone()
     }
 
     /// The way into the app, where there is one.
@@ -177,6 +187,7 @@ async fn serve(born: Born) -> Result<()> {
     let server = Rc::new(Server {
         config: RefCell::new(Rc::new(boot.config.clone())),
         feeds: RefCell::default(),
+        encryption: RefCell::default(),
         app: RefCell::default(),
         listening: accept::Listening::default(),
         guard: access::Guard::new(boot.session_key.clone().ok_or_else(no_key)?),

@@ -9,6 +9,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::serve::accept::Bound;
 
 /// Something that owns one descriptor for its whole life and never changes it.
 ///
@@ -20,8 +21,8 @@ pub(crate) trait OwnsOne: AsFd {}
 impl OwnsOne for Subscriber {}
 /// Its socket is set when it is made, and closed by drop only.
 impl OwnsOne for Control {}
-/// The standard library's holds one descriptor and has no way to change it.
-impl OwnsOne for std::net::TcpListener {}
+/// Either of the standard library's holds one descriptor and has no way to change it.
+impl OwnsOne for Bound {}
 
 /// What tokio registers.
 #[derive(Debug)]

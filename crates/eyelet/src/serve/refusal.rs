@@ -1,12 +1,13 @@
 //! Telling a client that there is no place for it, without waiting for one.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use rustix::net::Shutdown;
-use tokio::net::TcpStream;
+
+use crate::serve::socket::Socket;
 
 use crate::serve::answer;
 
@@ -24,8 +25,9 @@ pub(crate) struct Refusals {
 }
 
 /// Answers 503 with this line, and ends the connection.
-pub(crate) async fn refuse(refusals: Rc<Refusals>, stream: TcpStream, text: &'static str) {
-    if refusals.count.get() >= MOST_AT_A_TIME {
+pub(crate) async fn refuse(refusals: Rc<Refusals>, stream: Socket, text: &'static str) {
+    // With TLS it would take a handshake to say it, which is what there is no room for.
+    if refusals.count.get() >= MOST_AT_A_TIME || !stream.takes_pages() {
         return;
     }
     refusals.count.set(refusals.count.get() + 1);
@@ -34,13 +36,12 @@ pub(crate) async fn refuse(refusals: Rc<Refusals>, stream: TcpStream, text: &'st
     refusals.count.set(refusals.count.get() - 1);
 }
 
-async fn tell(stream: &TcpStream, text: &str) -> std::io::Result<()> {
-    stream.writable().await?;
-    stream.try_write(&answer::plain_bytes(StatusCode::SERVICE_UNAVAILABLE, text))?;
-    rustix::net::shutdown(stream, Shutdown::Write)?;
+async fn tell(stream: &Socket, text: &str) -> std::io::Result<()> {
+    stream.write_all(&answer::plain_bytes(StatusCode::SERVICE_UNAVAILABLE, text)).await?;
+    stream.shutdown()?;
     let (mut thrown_away, mut bytes) = (0, [0; 1024]);
     while thrown_away < MOST_THROWN_AWAY {
-        stream.readable().await?;
+        poll_fn(|cx| stream.poll_read_ready(cx)).await?;
         match stream.try_read(&mut bytes) {
             Ok(0) => break,
             Ok(count) => thrown_away += count,

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use crate::app::Gate;
+use crate::certificate;
 use crate::error::Result;
 use crate::role::Boot;
 use crate::serve::{Feed, Server};
@@ -18,6 +19,10 @@ impl Server {
         self.load.set_shared(boot.config.serve_processes);
         self.line.tell_load(&self.load);
         self.renew_app(&boot);
+        if boot.config.tls != self.config().tls || self.encryption.borrow().is_none() {
+            let encryption = boot.config.tls.as_ref().map(certificate::server_config);
+            self.encryption.replace(encryption.transpose()?);
+        }
         self.config.replace(Rc::new(boot.config));
         self.guard.renew();
         let old = self.feeds();

@@ -1,7 +1,6 @@
 //! Which address is answered by what.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use crate::serve::answer::{Answer, not_found, plain, whole};
 use crate::serve::cors::{self, Reader};
 use crate::serve::multipart::Style;
 use crate::serve::query::Query;
+use crate::serve::socket::Peer;
 use crate::serve::takeover::{self, Slot, Takeover, hand_over};
 use crate::serve::{
     Feed, Server, api, areas, controls, familiar, metrics, site, snapshot, streams, viewer,
@@ -111,7 +111,7 @@ fn find(own: &str) -> Option<(Own, &'static str, &str)> {
 pub(crate) async fn answer(
     server: &Rc<Server>,
     request: Request<Incoming>,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     pass: &RefCell<Option<Pass>>,
     slot: &Slot,
 ) -> Answer {
@@ -128,7 +128,7 @@ pub(crate) async fn answer(
 async fn route(
     server: &Rc<Server>,
     request: Request<Incoming>,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     reader: &Reader,
     pass: &RefCell<Option<Pass>>,
     slot: &Slot,
@@ -166,8 +166,8 @@ async fn route(
     only(methods, &head)?;
     match to {
         Own::Login => login::login(server, &head, body, peer).await,
-        Own::Logout => login::logout(&head),
-        Own::Enter => login::enter(server, &head, body).await,
+        Own::Logout => login::logout(&head, peer),
+        Own::Enter => login::enter(server, &head, body, peer).await,
         Own::Session => Ok(login::session(server, &asker)),
         Own::Areas => Ok(areas::list(server)),
         Own::Area => areas::answer(server, name, &head, body, &asker).await,

@@ -2,8 +2,8 @@
 //!
 //! The one place that writes pictures to a viewer's socket, whatever kind of stream it is. The head goes with `MSG_MORE`,
 //! so that it shares a segment with the payload; the payload goes by `sendfile(2)` from the sealed memfd: no copy in
-//! user space, whoever else is sent the same. A socket that refuses that (one that must be encrypted in user space
-//! would) gets its bytes by plain `send(2)`.
+//! user space, whoever else is sent the same. A socket that refuses that, or has TLS around it, gets its bytes from what we
+//! have mapped.
 
 use std::io;
 use std::ops::Range;
@@ -12,10 +12,34 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use eyelet_area::{Frame, MonotonicNs};
+use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
-use rustix::net::SendFlags;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+
+use crate::serve::socket::Socket;
+
+/// What takes bytes.
+trait Sink {
+    /// Takes some of them.
+    fn send(&self, bytes: &[u8], has_more: bool) -> io::Result<usize>;
+    /// Has them all in the kernel's hands.
+    fn flush(&self) -> io::Result<()>;
+    /// What takes a frame's pages, if anything does.
+    fn pages(&self) -> Option<BorrowedFd<'_>>;
+}
+
+impl Sink for Socket {
+    fn send(&self, bytes: &[u8], has_more: bool) -> io::Result<usize> {
+        self.send(bytes, has_more)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.flush()
+    }
+
+    fn pages(&self) -> Option<BorrowedFd<'_>> {
+        self.takes_pages().then(|| self.as_fd())
+    }
+}
 
 /// What is being sent; reused from message to message.
 #[derive(Debug, Default)]
@@ -84,11 +108,11 @@ impl Sending {
     ///
     /// # Errors
     /// When the socket fails; the connection is over then.
-    pub(crate) fn attempt(&mut self, stream: &TcpStream) -> io::Result<bool> {
+    pub(crate) fn attempt(&mut self, stream: &Socket) -> io::Result<bool> {
         if !self.is_active {
             return Ok(true);
         }
-        match stream.try_io(Interest::WRITABLE, || self.progress(stream)) {
+        match stream.try_write(|| self.progress(stream)) {
             Ok(()) => {
                 self.is_active = false;
                 Ok(true)
@@ -99,11 +123,7 @@ impl Sending {
     }
 
     /// Sends until all is in the kernel's hands.
-    pub(crate) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        stream: &TcpStream,
-    ) -> Poll<io::Result<()>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, stream: &Socket) -> Poll<io::Result<()>> {
         while !self.attempt(stream)? {
             ready!(stream.poll_write_ready(cx))?;
         }
@@ -114,14 +134,14 @@ impl Sending {
     ///
     /// After a short call it waits for the edge at once instead of trying until the kernel says `EAGAIN`: one system
     /// call less per frame.
-    fn progress(&mut self, stream: impl AsFd) -> io::Result<()> {
+    fn progress(&mut self, to: &impl Sink) -> io::Result<()> {
         let has_more = self.payload.is_some() || !self.tail.is_empty();
         while self.head_sent < self.head.len() {
-            self.head_sent += send(&stream, &self.head[self.head_sent..], has_more)?;
+            self.head_sent += to.send(&self.head[self.head_sent..], has_more)?;
         }
         while let Some(payload) = &mut self.payload {
             let wanted = payload.left.end - payload.left.start;
-            let sent = match payload.send(&stream, self.way, !self.tail.is_empty()) {
+            let sent = match payload.send(to, self.way, !self.tail.is_empty()) {
                 Err(e) if self.way == Way::Pages && is_refusal(&e) => {
                     self.way = Way::Copy;
                     continue;
@@ -136,22 +156,22 @@ impl Sending {
             }
         }
         while !self.tail.is_empty() {
-            let n = send(&stream, self.tail, false)?;
+            let n = to.send(self.tail, false)?;
             self.tail = &self.tail[n..];
         }
-        Ok(())
+        to.flush()
     }
 }
 
 impl Payload {
     /// Sends as much as the socket takes in one call and gives its length.
-    fn send(&mut self, stream: impl AsFd, way: Way, has_more: bool) -> io::Result<u64> {
+    fn send(&mut self, to: &impl Sink, way: Way, has_more: bool) -> io::Result<u64> {
         let wanted = usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX);
         let from = self.left.start;
-        match way {
-            Way::Pages => loop {
+        match (way, to.pages()) {
+            (Way::Pages, Some(pages)) => loop {
                 let at = Some(&mut self.left.start);
-                match rustix::fs::sendfile(stream.as_fd(), self.frame.as_fd(), at, wanted) {
+                match rustix::fs::sendfile(pages, self.frame.as_fd(), at, wanted) {
                     Err(Errno::INTR) => {}
                     // The memfd is sealed and long enough: the kernel has nothing to stop for.
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -159,26 +179,19 @@ impl Payload {
                     Err(e) => return Err(e.into()),
                 }
             },
-            Way::Copy => {
+            (Way::Copy | Way::Pages, _) => {
                 let bytes = self.frame.bytes().map_err(io::Error::other)?;
                 let from = usize::try_from(from).map_err(io::Error::other)?;
-                let n = send(&stream, &bytes[from..from + wanted], has_more)?;
-                self.left.start += n as u64;
+                let mut left = &bytes[from..from + wanted];
+                // Encryption takes a few records at a time.
+                while !left.is_empty() {
+                    let sent = to.send(left, has_more)?;
+                    self.left.start += sent as u64;
+                    left = &left[sent..];
+                }
             }
         }
         Ok(self.left.start - from)
-    }
-}
-
-/// Sends what the socket takes in one call.
-fn send(stream: impl AsFd, bytes: &[u8], has_more: bool) -> io::Result<usize> {
-    let more = if has_more { SendFlags::MORE } else { SendFlags::empty() };
-    let flags = more | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    loop {
-        match rustix::net::send(stream.as_fd(), bytes, flags) {
-            Err(Errno::INTR) => {}
-            other => return Ok(other?),
-        }
     }
 }
 
@@ -198,6 +211,20 @@ mod tests {
     use eyelet_area::{Format, FrameBuilder};
 
     use super::*;
+
+    impl Sink for UnixStream {
+        fn send(&self, bytes: &[u8], _: bool) -> io::Result<usize> {
+            Ok(rustix::net::send(self, bytes, rustix::net::SendFlags::DONTWAIT)?)
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn pages(&self) -> Option<BorrowedFd<'_>> {
+            Some(self.as_fd())
+        }
+    }
 
     fn frame(len: usize) -> (Arc<Frame>, Vec<u8>) {
         let bytes: Vec<u8> = (0..=250u8).cycle().take(len).collect();

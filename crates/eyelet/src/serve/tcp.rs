@@ -1,12 +1,11 @@
 //! How a stream's socket is set up, and how much it may hold.
 
-use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 
 use crate::serve::outstanding;
+use crate::serve::socket::Socket;
 
 /// Least bytes that may be unsent before a socket counts as full.
 ///
@@ -27,9 +26,9 @@ const LOOK_EVERY: u8 = 16;
 
 /// Prepares a socket that streams frames: no delay for small ones, and a dead peer is noticed.
 ///
-/// Refusals are harmless: the stream works without.
-pub(crate) fn prepare(stream: &TcpStream) {
-    stream.set_nodelay(true).ok();
+/// Refusals are harmless, as a Unix socket has them: the stream works without.
+pub(crate) fn prepare(stream: &Socket) {
+    SockRef::from(stream).set_tcp_nodelay(true).ok();
     let keepalive = TcpKeepalive::new()
         .with_time(PROBE_AFTER_IDLE)
         .with_interval(PROBE_AFTER_IDLE / 3)
@@ -38,13 +37,13 @@ pub(crate) fn prepare(stream: &TcpStream) {
 }
 
 /// Bounds what is unsent to about one frame, so that the newest frame is chosen late.
-pub(crate) fn bound_unsent(stream: &TcpStream, frame_len: u64) {
+pub(crate) fn bound_unsent(stream: &Socket, frame_len: u64) {
     let bytes = u32::try_from(frame_len.max(LEAST_UNSENT)).unwrap_or(u32::MAX);
     SockRef::from(stream).set_tcp_notsent_lowat(bytes).ok();
 }
 
 /// Makes the kernel forget at the close what was not sent: a peer that never reads must not keep frames for minutes.
-pub(crate) fn forget_unsent(stream: &TcpStream) {
+pub(crate) fn forget_unsent(stream: &Socket) {
     SockRef::from(stream).set_linger(Some(Duration::ZERO)).ok();
 }
 
@@ -65,7 +64,7 @@ impl Room {
     /// Tells whether a frame of this length may start now.
     ///
     /// `most` is what may be outstanding where frames need those before them, and several are on their way.
-    pub(crate) fn has(&mut self, stream: &TcpStream, frame_len: u64, most: Option<u64>) -> bool {
+    pub(crate) fn has(&mut self, stream: &Socket, frame_len: u64, most: Option<u64>) -> bool {
         if frame_len > self.frame_len {
             bound_unsent(stream, frame_len);
             self.frame_len = frame_len;
@@ -80,7 +79,7 @@ impl Room {
         } else {
             self.calm += 1;
             if self.calm > CALM_AFTER {
-                let spread = stream.as_raw_fd() % i32::from(LOOK_EVERY / 2);
+                let spread = stream.number() % i32::from(LOOK_EVERY / 2);
                 self.calm += LOOK_EVERY - 1 - u8::try_from(spread).unwrap_or(0);
             }
         }

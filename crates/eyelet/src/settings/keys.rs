@@ -38,6 +38,7 @@ pub(super) fn lay_over(settings: &mut Settings, layer: &Layer) {
     set(&mut said.mules, several(layer, "mule", text, mule));
     set(&mut said.app_areas, several(layer, "area", str::parse, area));
     lay_app_over(said, &root.section("app"));
+    lay_tls_over(said, &root.section("tls"));
     lay_restart_over(&mut said.restart, &root.section("restart"));
     lay_limits_over(&mut said.limits, &root.section("limits"));
 }
@@ -57,6 +58,12 @@ fn lay_app_over(said: &mut Settings, app: &Section<'_>) {
     set(&mut said.processes, app.said("processes", number(1..=MAX_PROCESSES)).map(Some));
     set(&mut said.coroutines, app.said("coroutines", number(1..=app::MAX_PLACES)).map(Some));
     set(&mut said.reload_on_change, app.one("reload-on-change", truth));
+}
+
+fn lay_tls_over(said: &mut Settings, tls: &Section<'_>) {
+    set(&mut said.tls_certificate, tls.said("certificate", |path| Ok(path.into())).map(Some));
+    set(&mut said.tls_key, tls.said("key", |path| Ok(path.into())).map(Some));
+    set(&mut said.tls_self_signed, tls.one("self-signed", truth));
 }
 
 fn lay_restart_over(restart: &mut Restart, section: &Section<'_>) {

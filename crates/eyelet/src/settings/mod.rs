@@ -41,6 +41,12 @@ pub struct Settings {
     pub writable: Vec<Said<String>>,
     /// Sites whose pages may watch.
     pub allowed_origins: Vec<Said<AllowedOrigin>>,
+    /// The file of a certificate, and of those that vouch for it.
+    pub tls_certificate: Option<Said<PathBuf>>,
+    /// The file of its key.
+    pub tls_key: Option<Said<PathBuf>>,
+    /// A certificate of our own.
+    pub tls_self_signed: bool,
     /// The file of users.
     pub users: Option<Said<PathBuf>>,
     /// What somebody may who says no name.

@@ -1,9 +1,13 @@
 //! From what was said to one configuration: names for the nameless, what plugins are, and what only the whole tells.
 
+use std::path::PathBuf;
+
 use super::Settings;
 use super::mistakes::{Mistakes, Said};
+use crate::certificate;
 use crate::config::{
-    Access, Anonymous, App, Camera, Config, Derived, Host, Listen, Mule, SourceSpec, app, stream,
+    Access, Anonymous, App, Camera, Config, Derived, Host, Listen, Mule, Pem, SourceSpec, Tls, app,
+    stream,
 };
 use crate::error::{Error, Result};
 use crate::plugin::{self, Call, Kind, Plugin};
@@ -37,7 +41,7 @@ impl Settings {
         let usual = if self.lan.is_some() { Listen::LAN } else { Listen::DEFAULT };
         let listen: Vec<Listen> = match self.listen.as_slice() {
             [] => vec![usual],
-            all => all.iter().map(|said| said.value).collect(),
+            all => all.iter().map(|said| said.value.clone()).collect(),
         };
         if let Some(lan) = &self.lan
             && listen.iter().all(|listen| listen.is_loopback())
@@ -45,6 +49,7 @@ impl Settings {
             let text = "is for other devices, which reach none of the addresses of --listen";
             mistakes.add(&lan.place, format!("{text}: leave that out, or write --listen :9090"));
         }
+        let tls = self.tls(&mut mistakes);
         let access = self.access(&mut mistakes);
         let mut restart = self.restart;
         restart.first = restart.first.min(restart.cap);
@@ -57,6 +62,7 @@ impl Settings {
             app_areas: self.app_areas.into_iter().map(|said| said.value).collect(),
             writable: self.writable.iter().map(|said| said.value.clone()).collect(),
             allowed_origins: self.allowed_origins.into_iter().map(|said| said.value).collect(),
+            tls,
             access,
             control_access: self.control_access,
             listen,
@@ -111,6 +117,34 @@ impl Settings {
         }
         access.hosts = self.allowed_hosts.iter().map(|said| said.value.clone()).collect();
         access
+    }
+
+    /// A certificate is looked at before anything happens.
+    fn tls(&self, mistakes: &mut Mistakes) -> Option<Tls> {
+        let read = |said: &Said<PathBuf>, what: &str| {
+            std::fs::read_to_string(&said.value).map_err(|e| {
+                let path = said.value.display();
+                Error::usage(format!("failed to read the {what} `{path}`: {e}"))
+            })
+        };
+        match (&self.tls_certificate, &self.tls_key) {
+            (None, None) => self.tls_self_signed.then_some(Tls::SelfSigned),
+            (Some(certificate), Some(key)) => {
+                let text = mistakes.take(&certificate.place, read(certificate, "certificate"));
+                let key_text = mistakes.take(&key.place, read(key, "key"));
+                let tls = Tls::Given { certificate: text?, key: Pem(key_text?) };
+                mistakes.take(&certificate.place, certificate::server_config(&tls))?;
+                Some(tls)
+            }
+            (Some(alone), None) => {
+                mistakes.add(&alone.place, "needs its key as well: --tls-key");
+                None
+            }
+            (None, Some(alone)) => {
+                mistakes.add(&alone.place, "needs its certificate as well: --tls-certificate");
+                None
+            }
+        }
     }
 
     fn app(&self, plugins: &[Said<Plugin>], mistakes: &mut Mistakes) -> Option<App> {

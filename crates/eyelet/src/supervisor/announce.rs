@@ -14,6 +14,7 @@ use crate::qr;
 use crate::role::{AreaPlace, Role};
 use crate::supervisor::estate::Estate;
 use crate::supervisor::lan;
+use crate::supervisor::listeners::Bound;
 
 /// Longest wait for cameras before the address is printed without them; a slow one says its lines later.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,7 +25,9 @@ const PAGE_LEN: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Announcement {
     areas: Vec<AreaPlace>,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Bound>,
+    /// `http` or `https`.
+    scheme: &'static str,
     lan: Option<Lan>,
     /// What stands behind an address for another device, where it needs that to be let in.
     link: Option<String>,
@@ -42,6 +45,7 @@ impl Announcement {
             introduced: BTreeSet::new(),
             areas,
             addresses: estate.addresses(),
+            scheme: scheme(estate),
             lan: estate.plan.config.lan,
             link: link(estate),
             deadline: Some(Instant::now() + PATIENCE),
@@ -53,6 +57,7 @@ impl Announcement {
         let old = std::mem::replace(&mut self.areas, places(estate));
         self.link = link(estate);
         let addresses = std::mem::replace(&mut self.addresses, estate.addresses());
+        let scheme = std::mem::replace(&mut self.scheme, scheme(estate));
         let is_there = |id: &usize| self.areas.iter().any(|place| place.id == *id);
         self.awaited.retain(is_there);
         if self.deadline.is_some() {
@@ -62,15 +67,19 @@ impl Announcement {
         let is_new = |place: &&AreaPlace| {
             place.origin != Origin::Camera && !old.iter().any(|known| known.id == place.id)
         };
-        let new_addresses = self.addresses.iter().filter(|address| !addresses.contains(address));
-        let lines = self.areas.iter().filter(is_new).map(line).chain(new_addresses.map(listens));
+        let new_addresses = self.addresses.iter().filter(|address| {
+            !addresses.contains(address)
+                || scheme != self.scheme && matches!(address, Bound::Tcp(_))
+        });
+        let listens = new_addresses.map(|address| listens(address, self.scheme));
+        let lines = self.areas.iter().filter(is_new).map(line).chain(listens);
         say(&lines.collect::<Vec<_>>());
     }
 
     /// Somebody came in by the link: the next one is another.
     pub(super) fn renew_link(&mut self, estate: &Estate) {
         self.link = link(estate);
-        if let Some(best) = lan::urls(&self.addresses).first()
+        if let Some(best) = lan::urls(&tcp(&self.addresses), self.scheme).first()
             && let Some(link) = &self.link
         {
             say(&[format!("one has come in by the link; the next one is {best}{link}")]);
@@ -148,10 +157,14 @@ impl Announcement {
                 |id| self.areas.iter().any(|p| p.id == id && p.origin == Origin::Camera);
             // Those of cameras were introduced with them.
             let others = self.areas.iter().filter(|place| !is_camera(place.camera()));
-            let addresses = self.addresses.iter().map(listens);
+            let addresses = self.addresses.iter().map(|address| listens(address, self.scheme));
             say(&others.map(line).chain(addresses).collect::<Vec<_>>());
             if let Some(lan) = self.lan {
-                say(&for_other_devices(&lan::urls(&self.addresses), lan, self.link.as_deref()));
+                say(&for_other_devices(
+                    &lan::urls(&tcp(&self.addresses), self.scheme),
+                    lan,
+                    self.link.as_deref(),
+                ));
             }
         }
     }
@@ -184,8 +197,24 @@ fn places(estate: &Estate) -> Vec<AreaPlace> {
     estate.areas.iter().map(|(area, _)| AreaPlace::clone(area)).collect()
 }
 
-fn listens(address: &SocketAddr) -> String {
-    format!("listening on http://{address}")
+fn listens(address: &Bound, scheme: &str) -> String {
+    match address {
+        Bound::Tcp(address) => format!("listening on {scheme}://{address}"),
+        Bound::Unix(path) => format!("listening on unix:{}", path.display()),
+    }
+}
+
+fn scheme(estate: &Estate) -> &'static str {
+    if estate.plan.config.tls.is_some() { "https" } else { "http" }
+}
+
+/// Those that other devices may reach.
+fn tcp(addresses: &[Bound]) -> Vec<SocketAddr> {
+    let tcp = addresses.iter().filter_map(|address| match address {
+        Bound::Tcp(address) => Some(*address),
+        Bound::Unix(_) => None,
+    });
+    tcp.collect()
 }
 
 /// Says what an area is that is no camera's.

@@ -1,6 +1,5 @@
 //! What the supervisor owns for its children: sockets that outlive them, and what they are told.
 
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -9,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::role::AreaPlace;
 use crate::supervisor::difference::Difference;
 use crate::supervisor::entry::Entry;
-use crate::supervisor::listeners;
+use crate::supervisor::listeners::{self, Bound};
 use crate::supervisor::plan::{Area, Plan};
 use crate::supervisor::runtime_folder::RuntimeFolder;
 use crate::users::SessionKey;
@@ -46,8 +45,16 @@ pub(super) struct Listener {
     /// What asked for it, and which of its kind it is.
     pub(super) wanted: (Listen, usize),
     /// What it really is.
-    pub(super) address: SocketAddr,
+    pub(super) address: Bound,
     pub(super) socket: OwnedFd,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Bound::Unix(path) = &self.address {
+            std::fs::remove_file(path).ok();
+        }
+    }
 }
 
 /// The socket that serve processes reach the app host by.
@@ -113,7 +120,7 @@ impl Estate {
     /// # Errors
     /// When something cannot be had: then everything is as it was.
     pub(super) fn turn_to(&mut self, plan: Plan) -> Result<Turnover> {
-        let bound = self.listeners.iter().map(|listener| (listener.wanted, ())).collect();
+        let bound = self.listeners.iter().map(|listener| (listener.wanted.clone(), ())).collect();
         let wanted = plan.addresses().into_iter().map(|address| (address, ())).collect();
         let turnover = Turnover {
             areas: Difference::between(&self.plan.areas, &plan.areas),
@@ -148,7 +155,7 @@ impl Estate {
     }
 
     fn fetch(&self, plan: &Plan, turnover: &Turnover) -> Result<Needs> {
-        let addresses = turnover.addresses.new.iter().map(|(wanted, ())| *wanted).collect();
+        let addresses = turnover.addresses.new.iter().map(|(wanted, ())| wanted.clone()).collect();
         let mut needs = Needs {
             listeners: bind(addresses, &self.listeners, self.listener_count)?,
             ..Needs::default()
@@ -200,8 +207,8 @@ impl Estate {
     }
 
     /// What is really listened on.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.address).collect()
+    pub(super) fn addresses(&self) -> Vec<Bound> {
+        self.listeners.iter().map(|listener| listener.address.clone()).collect()
     }
 }
 
@@ -226,16 +233,18 @@ fn warn_of_openness(config: &Config, listeners: &[Listener]) {
 /// Binds addresses beside those that are bound.
 fn bind(addresses: Vec<(Listen, usize)>, bound: &[Listener], count: u64) -> Result<Vec<Listener>> {
     let listeners = addresses.into_iter().zip(count..).map(|(wanted, number)| {
-        let same_port = |listener: &&Listener| listener.wanted.0.port() == wanted.0.port();
-        let (socket, address) = listeners::bind(wanted.0).map_err(|e| {
-            match bound.iter().find(same_port).filter(|_| wanted.0.port() != 0) {
+        let is_the_same = |listener: &&Listener| match (&listener.wanted.0, &wanted.0) {
+            (Listen::Unix(there), Listen::Unix(wanted)) => there.path == wanted.path,
+            (there, wanted) => there.port() == wanted.port() && wanted.port() != 0,
+        };
+        let (socket, address) =
+            listeners::bind(&wanted.0).map_err(|e| match bound.iter().find(is_the_same) {
                 Some(other) => Error::refused(format!(
-                    "{e}; this program listens on `{}` itself: take another port, or restart it",
+                    "{e}; this program listens on `{}` itself: take another, or restart it",
                     other.wanted.0
                 )),
                 None => e,
-            }
-        })?;
+            })?;
         Ok(Listener { number, wanted, address, socket })
     });
     listeners.collect()

@@ -23,7 +23,7 @@ struct Own {
 }
 
 /// Gives the addresses to open on another device, the best first; of each its URL.
-pub(super) fn urls(listening: &[SocketAddr]) -> Vec<String> {
+pub(super) fn urls(listening: &[SocketAddr], scheme: &str) -> Vec<String> {
     let own = if_addrs::get_if_addrs().unwrap_or_else(|e| {
         log::warn!("failed to list the addresses of this machine: {e}");
         Vec::new()
@@ -37,7 +37,7 @@ pub(super) fn urls(listening: &[SocketAddr]) -> Vec<String> {
     });
     let own: Vec<Own> = own.collect();
     let name = Path::new(AVAHI).exists().then(host_name).flatten();
-    reachable(listening, &own, name.as_deref())
+    reachable(listening, &own, name.as_deref(), scheme)
 }
 
 /// The name of this machine on its network.
@@ -48,12 +48,17 @@ fn host_name() -> Option<String> {
     (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
-fn reachable(listening: &[SocketAddr], own: &[Own], name: Option<&str>) -> Vec<String> {
+fn reachable(
+    listening: &[SocketAddr],
+    own: &[Own],
+    name: Option<&str>,
+    scheme: &str,
+) -> Vec<String> {
     let mut urls = Vec::new();
     for listening in listening.iter().filter(|address| !address.ip().is_loopback()) {
         let port = listening.port();
         if !listening.ip().is_unspecified() {
-            urls.push(url(listening.ip(), port));
+            urls.push(url(scheme, listening.ip(), port));
             continue;
         }
         // `[::]` takes IPv4 as well.
@@ -68,10 +73,10 @@ fn reachable(listening: &[SocketAddr], own: &[Own], name: Option<&str>) -> Vec<S
         for (_, own) in ranked {
             // Of those one is enough; a machine has many.
             if !(own.address.is_ipv6() && std::mem::replace(&mut has_v6, own.address.is_ipv6())) {
-                urls.push(url(own.address, port));
+                urls.push(url(scheme, own.address, port));
             }
         }
-        urls.extend(name.map(|name| format!("http://{name}.local:{port}")));
+        urls.extend(name.map(|name| format!("{scheme}://{name}.local:{port}")));
     }
     urls.dedup();
     urls
@@ -96,8 +101,8 @@ fn rank(Own { interface, address }: &Own) -> Option<u8> {
     Some(if is_internal { LAST_RESORT.max(rank) } else { rank })
 }
 
-fn url(address: IpAddr, port: u16) -> String {
-    format!("http://{}", SocketAddr::new(address, port))
+fn url(scheme: &str, address: IpAddr, port: u16) -> String {
+    format!("{scheme}://{}", SocketAddr::new(address, port))
 }
 
 #[cfg(test)]
@@ -113,7 +118,7 @@ mod tests {
     }
 
     fn found(listening: &str, all: &[(&str, &str)]) -> Vec<String> {
-        reachable(&[listening.parse().unwrap()], &own(all), None)
+        reachable(&[listening.parse().unwrap()], &own(all), None, "http")
     }
 
     const LAPTOP: [(&str, &str); 9] = [
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn the_name_comes_last() {
         let listening = ["[::]:9090".parse().unwrap()];
-        let urls = reachable(&listening, &own(&[("eth0", "10.0.0.2")]), Some("cam"));
-        assert_eq!(urls, ["http://10.0.0.2:9090", "http://cam.local:9090"]);
+        let urls = reachable(&listening, &own(&[("eth0", "10.0.0.2")]), Some("cam"), "https");
+        assert_eq!(urls, ["https://10.0.0.2:9090", "https://cam.local:9090"]);
     }
 }

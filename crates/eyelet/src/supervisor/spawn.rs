@@ -81,10 +81,11 @@ fn boot(role: Role, generation: u32, settings: Settings, estate: &Estate, socket
         _ => Vec::new(),
     };
     let mut config = estate.plan.config.clone();
-    // Nobody else has to do with passwords.
+    // Nobody else has to do with passwords and keys.
     let session_key = role.is_serve().then(|| estate.session_key.clone());
     if session_key.is_none() {
         config.access.users.clear();
+        config.tls = None;
     }
     Boot {
         role,

@@ -19,7 +19,7 @@ use crate::websocket::WsClient;
 /// Marks all processes of one tree, also those whose parent has died: they inherit their environment.
 const MARK: &str = "EYELET_HARNESS";
 /// What the program says when it serves, before the address.
-const READY: &str = "listening on http://";
+const READY: [&str; 2] = ["listening on http://", "listening on https://"];
 /// Variables by which a service manager speaks to the program; those of the tests' own manager are not for it.
 const FOREIGN: [&str; 4] = ["LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_USEC"];
 
@@ -290,7 +290,7 @@ fn ready(child: &mut Child, output: &Output) -> Result<(Process, SocketAddr)> {
 
 /// Reads the address from the line that says where the program listens.
 fn address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once(READY)?;
+    let (_, rest) = READY.iter().find_map(|ready| line.split_once(ready))?;
     let end = |c: char| c == '/' || c == ',' || c.is_whitespace();
     let mut addr: SocketAddr = rest.split(end).next()?.parse().ok()?;
     if addr.ip().is_unspecified() {

@@ -1,6 +1,5 @@
 //! Letting a browser in: a form for a name and a password, or a link that works once, against a session.
 
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use super::{Asker, is_page_wanted};
 use crate::config::{Anonymous, Rights};
 use crate::serve::answer::{Answer, plain, whole};
 use crate::serve::query::Query;
+use crate::serve::socket::Peer;
 use crate::serve::{Server, body, websocket};
 use crate::users::{LIFETIME, LINK, hash_token};
 
@@ -75,7 +75,7 @@ pub(crate) async fn login(
     server: &Server,
     head: &Parts,
     body: Incoming,
-    peer: Option<SocketAddr>,
+    peer: Peer,
 ) -> Result<Answer, Box<Answer>> {
     let config = server.config();
     needed(server)?;
@@ -88,7 +88,7 @@ pub(crate) async fn login(
     let (name, password) =
         (said.get("name").unwrap_or_default(), said.get("password").unwrap_or_default());
     let next = said.get("next").unwrap_or_default();
-    let address = peer.map(|peer| peer.ip());
+    let address = peer.ip();
     let (users, verifying) = (&config.access.users, &server.guard.verifying);
     let shown = if password.starts_with(crate::users::TOKEN_PREFIX) {
         verifying.token(&password, users, address)
@@ -101,7 +101,7 @@ pub(crate) async fn login(
     });
     Ok(match opened {
         Ok(Some(session)) => {
-            with_cookie(back_to(inside(&next)), head, &session, LIFETIME.as_secs())
+            with_cookie(back_to(inside(&next)), head, peer, &session, LIFETIME.as_secs())
         }
         Ok(None) | Err(Wrong::Secret) => {
             form(StatusCode::UNAUTHORIZED, &next, "That name and password do not belong together.")
@@ -122,9 +122,9 @@ pub(crate) async fn login(
 ///
 /// # Errors
 /// The answer 403 for a page of another site.
-pub(crate) fn logout(head: &Parts) -> Result<Answer, Box<Answer>> {
+pub(crate) fn logout(head: &Parts, peer: Peer) -> Result<Answer, Box<Answer>> {
     check_origin(head)?;
-    Ok(with_cookie(back_to("/"), head, "", 0))
+    Ok(with_cookie(back_to("/"), head, peer, "", 0))
 }
 
 /// `/-/enter`: the page behind a link that works once, and its button.
@@ -135,6 +135,7 @@ pub(crate) async fn enter(
     server: &Server,
     head: &Parts,
     body: Incoming,
+    peer: Peer,
 ) -> Result<Answer, Box<Answer>> {
     needed(server)?;
     if head.method != Method::POST {
@@ -151,7 +152,7 @@ pub(crate) async fn enter(
     let config = server.config();
     let key = server.guard.verifying.key();
     let session = key.open(LINK, &config.access.users, SystemTime::now()).unwrap_or_default();
-    Ok(with_cookie(back_to("/"), head, &session, LIFETIME.as_secs()))
+    Ok(with_cookie(back_to("/"), head, peer, &session, LIFETIME.as_secs()))
 }
 
 /// `/-/api/session`: who asks, and what that one may.
@@ -222,9 +223,17 @@ fn back_to(path: &str) -> Answer {
     to(&format!("..{path}"))
 }
 
-fn with_cookie(mut answer: Answer, head: &Parts, session: &str, seconds: u64) -> Answer {
+fn with_cookie(
+    mut answer: Answer,
+    head: &Parts,
+    peer: Peer,
+    session: &str,
+    seconds: u64,
+) -> Answer {
     let name = cookie_name(head);
-    let cookie = format!("{name}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax");
+    let secure = if peer.is_encrypted { "; Secure" } else { "" };
+    let cookie =
+        format!("{name}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         answer.headers_mut().insert(header::SET_COOKIE, cookie);
     }

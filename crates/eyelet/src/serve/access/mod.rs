@@ -9,7 +9,6 @@ mod host;
 pub(crate) mod login;
 mod verifying;
 
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use hyper::header::{self, HeaderValue};
@@ -19,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::config::{Access, Anonymous, ControlAccess, Rights, Secret};
 use crate::serve::answer::{Answer, plain};
+use crate::serve::socket::Peer;
 use crate::serve::{Server, websocket};
 use crate::users::LINK;
 use credentials::Credentials;
@@ -79,11 +79,7 @@ impl Asker {
 ///
 /// # Errors
 /// The answer where that one may not even watch: 401, a login for a browser, 429 after too many wrong tries.
-pub(crate) async fn admit(
-    server: &Server,
-    head: &Parts,
-    peer: Option<SocketAddr>,
-) -> Result<Asker, Box<Answer>> {
+pub(crate) async fn admit(server: &Server, head: &Parts, peer: Peer) -> Result<Asker, Box<Answer>> {
     let config = server.config();
     let access = &config.access;
     if access.anonymous == Anonymous::All {
@@ -102,7 +98,7 @@ pub(crate) async fn admit(
             false
         }
         Some(Credentials::Token(token)) => {
-            let address = peer.map(|peer| peer.ip());
+            let address = peer.ip();
             match server.guard.verifying.token(&token, &access.users, address) {
                 Ok(user) => return Ok(user),
                 Err(Wrong::TooOften(wait)) => return Err(Box::new(too_often(wait))),
@@ -111,7 +107,7 @@ pub(crate) async fn admit(
             }
         }
         Some(Credentials::Password { name, password }) => {
-            let address = peer.map(|peer| peer.ip());
+            let address = peer.ip();
             match server.guard.verifying.password(&name, &password, &access.users, address).await {
                 Ok(user) => return Ok(user),
                 Err(Wrong::TooOften(wait)) => return Err(Box::new(too_often(wait))),
@@ -198,7 +194,7 @@ pub(crate) fn may_control(
     server: &Server,
     asker: &Asker,
     head: &Parts,
-    peer: Option<SocketAddr>,
+    peer: Peer,
 ) -> Result<(), Box<Answer>> {
     may_change(asker, head)?;
     let refuse = |text: &str| Err(Box::new(plain(StatusCode::FORBIDDEN, text)));
@@ -213,13 +209,13 @@ pub(crate) fn may_control(
 
 /// The client is on this machine and calls it by a name of its own: a page of another site that has its name lead here
 /// says that name, and so does a proxy that passes on what others ask.
-fn is_local(head: &Parts, peer: Option<SocketAddr>) -> bool {
+fn is_local(head: &Parts, peer: Peer) -> bool {
     let is_loopback = |address: std::net::IpAddr| address.to_canonical().is_loopback();
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     let name = host::without_port(host);
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     let is_own_name = name.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(is_loopback);
-    peer.is_some_and(|peer| is_loopback(peer.ip())) && is_own_name
+    peer.is_local() && is_own_name
 }
 
 /// Whether a request is let in where there is a user whom nobody knows, and whether the name that it asks for is ours.
@@ -279,7 +275,9 @@ mod tests {
 
     fn is_local_with(host: &str, peer: &str) -> bool {
         let head = Request::builder().header("Host", host).body(()).unwrap().into_parts().0;
-        is_local(&head, Some(peer.parse().unwrap()))
+        let peer =
+            Peer { address: peer.parse().ok(), is_unix: peer == "unix", is_encrypted: false };
+        is_local(&head, peer)
     }
 
     #[test]
@@ -287,6 +285,7 @@ mod tests {
         for host in ["localhost", "LocalHost:9090", "127.0.0.1:9090", "127.1.2.3", "[::1]:9090"] {
             assert!(is_local_with(host, "127.0.0.1:5000"), "{host}");
             assert!(is_local_with(host, "[::ffff:127.0.0.1]:5000"), "{host}");
+            assert!(is_local_with(host, "unix"), "{host}");
             assert!(!is_local_with(host, "192.0.2.7:5000"), "{host}");
         }
         for host in ["", "evil.example:9090", "192.0.2.1:9090", "localhost.evil.example", "::"] {

@@ -8,13 +8,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use eyelet_area::{FourCc, Frame, MonotonicNs};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::serve::audience::Presence;
 use crate::serve::clients::Client;
 use crate::serve::multipart::Style;
 use crate::serve::sending::Sending;
+use crate::serve::socket::Socket;
 use crate::serve::tcp::{self, Room};
 use crate::serve::wrapping::Envelope;
 use crate::serve::{Feed, Joined, Outlet, Server, input};
@@ -38,7 +38,7 @@ pub(crate) struct Wanted {
 }
 
 /// Answers and sends frames until the viewer leaves or the process stops.
-pub(crate) async fn run(server: Rc<Server>, stream: TcpStream, wanted: Wanted, is_head: bool) {
+pub(crate) async fn run(server: Rc<Server>, stream: Socket, wanted: Wanted, is_head: bool) {
     let Wanted { feed, least, style, client, is_http_1_1 } = wanted;
     let mut sending = Sending::default();
     let head = style.answer_head(is_http_1_1);
@@ -71,7 +71,7 @@ struct Viewer {
 }
 
 struct State {
-    stream: TcpStream,
+    stream: Socket,
     sending: Sending,
     room: Room,
     /// Its place in the feed; none when it is to end.

@@ -12,11 +12,11 @@ use eyelet_wire::v1::{
     ClientMessage, ErrorCode, MAX_CLIENT_MESSAGE_LEN, SUBPROTOCOL, ServerMessage, Start,
 };
 use eyelet_wire::websocket::{Message, Opcode};
-use tokio::net::TcpStream;
 
 use crate::serve::audience::{Hearer, News, Presence};
 use crate::serve::inbox::Inbox;
 use crate::serve::link::{Heard, Link};
+use crate::serve::socket::Socket;
 use crate::serve::tcp::Room;
 use crate::serve::websocket::Upgrade;
 use crate::serve::{Feed, Outlet, Server, streams};
@@ -41,7 +41,7 @@ pub(crate) struct Wanted {
 /// Completes the handshake and sends frames until the viewer leaves or the process stops.
 pub(crate) async fn run(
     server: Rc<Server>,
-    stream: TcpStream,
+    stream: Socket,
     read_ahead: BytesMut,
     upgrade: Upgrade,
     wanted: Wanted,

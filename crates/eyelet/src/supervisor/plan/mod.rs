@@ -155,7 +155,7 @@ impl Plan {
     pub(super) fn addresses(&self) -> Vec<(Listen, usize)> {
         let listen = &self.config.listen;
         let nth = |at: usize| listen[..at].iter().filter(|other| **other == listen[at]).count();
-        listen.iter().enumerate().map(|(at, listen)| (*listen, nth(at))).collect()
+        listen.iter().enumerate().map(|(at, listen)| (listen.clone(), nth(at))).collect()
     }
 }
 
