@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         ("every licence is allowed", packages.licences()),
         ("every crate is from crates.io", packages.sources()),
         ("crates that are there twice are known", packages.duplicates()),
-        ("the executable has no more crates of others", packages.dependencies()?),
+        ("the executable has no more crates of others", dependencies()?),
         ("the executable is no larger", executable_size()?),
         ("cargo-deny says the same, where it is installed", deny()?),
     ];
@@ -101,40 +101,37 @@ impl Packages {
             .extend(gone.map(|(name, ..)| format!("{name} is there once: take it off the list")));
         problems
     }
+}
 
-    /// Crates of others that `eyelet` is linked with.
-    fn dependencies(&self) -> Result<Vec<String>> {
-        let by_id: BTreeMap<&str, &Value> = self.all().map(|p| (text(p, "id"), p)).collect();
-        let nodes = self.0["resolve"]["nodes"].as_array().context("no nodes")?;
-        let nodes: BTreeMap<&str, &Value> = nodes.iter().map(|n| (text(n, "id"), n)).collect();
-        let is_eyelet = |p: &&Value| p["name"] == "eyelet" && p["source"].is_null();
-        let eyelet = self.all().find(is_eyelet).context("no package `eyelet`")?;
-        let (mut open, mut found) = (vec![text(eyelet, "id")], BTreeSet::new());
-        while let Some(id) = open.pop() {
-            if !found.insert(id) {
-                continue;
-            }
-            let needed = nodes.get(id).and_then(|node| node["deps"].as_array());
-            let is_linked = |dep: &&Value| {
-                let kinds = dep["dep_kinds"].as_array();
-                kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
-            };
-            open.extend(needed.into_iter().flatten().filter(is_linked).map(|d| text(d, "pkg")));
-        }
-        let is_other = |id: &&&str| by_id.get(**id).is_some_and(|p| !p["source"].is_null());
-        let others: Vec<&str> =
-            found.iter().filter(is_other).map(|id| text(by_id[id], "name")).collect();
-        let twice = DUPLICATES.iter().filter(|(name, may_be, _)| {
-            !may_be && others.iter().filter(|other| *other == name).count() > 1
-        });
-        let mut problems: Vec<String> =
-            twice.map(|(name, ..)| format!("{name} is twice in the executable")).collect();
-        let (count, said) = (others.len(), footprint::DEPENDENCIES);
-        if count != said {
-            problems.push(format!("{count} crates, and xtask/src/supply/footprint.rs says {said}"));
-        }
-        Ok(problems)
+/// Crates of others that `eyelet` is linked with, or built by.
+fn dependencies() -> Result<Vec<String>> {
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut cargo = Command::new(command::cargo());
+    cargo.args([
+        "tree",
+        "--locked",
+        "--package",
+        "eyelet",
+        "--edges",
+        "normal",
+        "--target",
+        &triple,
+    ]);
+    cargo.args(["--prefix", "none", "--no-dedupe", "--format", "{p}"]);
+    let text = command::text(cargo.current_dir(crate::workspace_root()))?;
+    // Our own have a folder behind them.
+    let others: BTreeSet<&str> = text.lines().filter(|line| !line.contains(" (/")).collect();
+    let names: Vec<&str> = others.iter().filter_map(|other| other.split(' ').next()).collect();
+    let twice = DUPLICATES.iter().filter(|(name, may_be, _)| {
+        !may_be && names.iter().filter(|other| *other == name).count() > 1
+    });
+    let mut problems: Vec<String> =
+        twice.map(|(name, ..)| format!("{name} is twice in the executable")).collect();
+    let (count, said) = (others.len(), footprint::DEPENDENCIES);
+    if count != said {
+        problems.push(format!("{count} crates, and xtask/src/supply/footprint.rs says {said}"));
     }
+    Ok(problems)
 }
 
 /// Compares the size of the released executable.

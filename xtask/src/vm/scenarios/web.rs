@@ -16,7 +16,7 @@ use crate::vm::guest::{Guest, PATIENCE};
 pub(crate) fn get(guest: &Guest, path: &str) -> Result<Vec<u8>> {
     let deadline = Instant::now() + PATIENCE;
     let answer = loop {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: guest\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
         let answer = exchange(guest, &head, "").with_context(|| format!("asking for `{path}`"))?;
         if !answer.is_empty() {
             break answer;
@@ -57,7 +57,8 @@ pub(crate) fn png_size(png: &[u8]) -> Result<(u32, u32)> {
 /// If it is not 200 with JSON.
 pub(crate) fn put(guest: &Guest, path: &str, body: &Value) -> Result<Value> {
     let body = body.to_string();
-    let head = format!("PUT {path} HTTP/1.1\r\nHost: guest\r\nContent-Length: {}\r\n", body.len());
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
     let answer = exchange(guest, &head, &body).with_context(|| format!("sending to `{path}`"))?;
     Ok(serde_json::from_slice(&body_of(&answer)?)?)
 }
@@ -68,7 +69,7 @@ pub(crate) fn put(guest: &Guest, path: &str, body: &Value) -> Result<Value> {
 /// If there is no answer.
 pub(crate) fn ask(guest: &Guest, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
     let len = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: guest\r\nContent-Length: {len}\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n");
     let answer = exchange(guest, &head, body).with_context(|| format!("asking `{path}`"))?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no end")?;
@@ -88,7 +89,7 @@ impl Endless {
     pub(crate) fn get(guest: &Guest, path: &str) -> Result<Self> {
         let mut connection = TcpStream::connect(guest.address())?;
         connection.set_read_timeout(Some(PATIENCE))?;
-        write!(connection, "GET {path} HTTP/1.1\r\nHost: guest\r\n\r\n")?;
+        write!(connection, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
         Ok(Self(connection))
     }
 
@@ -145,7 +146,7 @@ impl Socket {
         connection.get_ref().set_read_timeout(Some(PATIENCE))?;
         write!(
             connection.get_mut(),
-            "GET {path} HTTP/1.1\r\nHost: guest\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n",
         )?;
         let mut line = String::new();

@@ -160,6 +160,8 @@ mod tests {
             "[::1].evil",
             "::1",
             "local",
+            "evil.example:90.local",
+            "a b.local",
             "\u{e9}",
         ] {
             assert_ne!(status(&[other], "/"), 200, "{other}");
