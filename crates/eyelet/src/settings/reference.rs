@@ -50,7 +50,7 @@ fn it_shows_every_key() {
     let layer = Layer::file("", "");
     keys::lay_over(&mut Settings::default(), &layer);
     let sections =
-        ["app", "area", "limits", "mule", "restart", "source", "source.control", "stream"];
+        ["app", "area", "limits", "mule", "restart", "source", "source.control", "stream", "tls"];
     let known = layer.known().into_iter().map(|key| key.path);
     let known: BTreeSet<String> = known.filter(|path| !sections.contains(&path.as_str())).collect();
     let mut section = String::new();

@@ -100,7 +100,8 @@ fn is_ours(name: &str, own: &OwnNames) -> bool {
         || LOCAL
             .iter()
             .any(|end| name_in_lower_case.len() > end.len() && name_in_lower_case.ends_with(end));
-    is_address || is_local || own.has(name)
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    is_address || (is_local && name.bytes().all(is_part)) || own.has(name)
 }
 
 #[cfg(test)]
