@@ -8,6 +8,7 @@ mod app;
 mod article;
 mod autobahn;
 mod configuration;
+mod confined;
 mod controls;
 mod dialogues;
 mod encode;

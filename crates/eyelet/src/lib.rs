@@ -11,6 +11,7 @@ mod certificate;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod confine;
 pub mod control;
 mod due;
 pub mod encode;

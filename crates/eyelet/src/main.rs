@@ -7,7 +7,7 @@ use eyelet::cli::{Cli, Command};
 use eyelet::cmd;
 use eyelet::error::Result;
 use eyelet::role::{self, Role};
-use eyelet::{app, capture, cli, encode, keep, log, mule, serve};
+use eyelet::{app, capture, cli, confine, encode, keep, log, mule, serve};
 
 fn main() -> ExitCode {
     let result = match std::env::var(role::BOOT_VARIABLE) {
@@ -60,6 +60,7 @@ fn be_a_role(supervisor: &str) -> Result<()> {
         &std::ffi::CString::new(format!("eyelet {}", born.boot.role)).unwrap_or_default(),
     )
     .ok();
+    confine::confine(&born.boot)?;
     match born.boot.role {
         Role::Capture { area } => capture::run(area, born),
         Role::Encode { area } => encode::run(area, born),

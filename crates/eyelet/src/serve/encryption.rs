@@ -24,6 +24,8 @@ struct State {
     session: ServerConnection,
     /// Something was read.
     is_begun: bool,
+    /// Bytes that are decrypted and not read yet.
+    decrypted: usize,
 }
 
 impl Encryption {
@@ -33,7 +35,7 @@ impl Encryption {
     /// If the configuration makes no sense, which is looked at before.
     pub(crate) fn begin(config: Arc<ServerConfig>) -> io::Result<Self> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Self(RefCell::new(State { session, is_begun: false })))
+        Ok(Self(RefCell::new(State { session, is_begun: false, decrypted: 0 })))
     }
 
     /// Encrypts as much as may wait, once nothing else waits; gives how many bytes that was.
@@ -61,7 +63,11 @@ impl Encryption {
                 // It has left without saying so: that is its own affair, as whole messages are known as such.
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                other => return other,
+                other => {
+                    state.decrypted -=
+                        other.as_ref().map_or(0, |count| state.decrypted.min(*count));
+                    return other;
+                }
             }
             let mut source = Source { kernel, first: None };
             let read = state.session.read_tls(&mut source)?;
@@ -74,7 +80,8 @@ impl Encryption {
             let processed = state.session.process_new_packets();
             // Its answers, or what it says of an error.
             let flushed = state.flush(kernel);
-            processed.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            let processed = processed.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            state.decrypted = processed.plaintext_bytes_to_read();
             match flushed {
                 Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
                 _ => {}
@@ -83,6 +90,11 @@ impl Encryption {
                 return Ok(0);
             }
         }
+    }
+
+    /// Tells whether there is something to read that the kernel does not have any more.
+    pub(super) fn has_decrypted(&self) -> bool {
+        self.0.borrow().decrypted > 0
     }
 
     /// Says that nothing more comes; a socket that is full does not hear it.

@@ -23,15 +23,13 @@ pub(crate) fn poll_read(
 ) -> Poll<io::Result<usize>> {
     BUFFER.with_borrow_mut(|buffer| {
         loop {
-            // Something may have been decrypted already; otherwise this asks the kernel only when there is something.
+            ready!(stream.poll_read_ready(cx))?;
             match stream.try_read(buffer) {
                 Ok(n) => {
                     take(&buffer[..n]);
                     return Poll::Ready(Ok(n));
                 }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(stream.poll_read_ready(cx))?;
-                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 Err(e) => return Poll::Ready(Err(e)),
             }
         }

@@ -164,7 +164,13 @@ impl Socket {
     }
 
     /// Ready when there may be something to read.
+    ///
+    /// Ask it before each read: so the runtime sees to it that a flood does not keep out all others.
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.encryption.as_ref().is_some_and(|encryption| encryption.has_decrypted()) {
+            // A record at the most: the kernel is asked soon enough.
+            return Poll::Ready(Ok(()));
+        }
         self.kernel.poll_read_ready(cx)
     }
 
@@ -217,14 +223,13 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
+            ready!(self.poll_read_ready(cx))?;
             match self.try_read(buffer.initialize_unfilled()) {
                 Ok(count) => {
                     buffer.advance(count);
                     return Poll::Ready(Ok(()));
                 }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.poll_read_ready(cx))?;
-                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 Err(e) => return Poll::Ready(Err(e)),
             }
         }
