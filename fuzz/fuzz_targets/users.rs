@@ -1,7 +1,7 @@
 //! Input: a file of users.
 #![no_main]
 
-use eyelet::settings::Mistakes;
+use eyelet::mistakes::Mistakes;
 use eyelet::users::{SecretKind, check_name, parse};
 use libfuzzer_sys::fuzz_target;
 

@@ -179,6 +179,32 @@ fn an_app_and_a_session_know_that_nobody_reads_along() -> Result<()> {
     let tls = Tls::start(SMALL, &["--psgi", script])?;
     let bridge = tls.bridge()?;
     assert_eq!(exchange(bridge.addr(), "GET", "/", &[], &[])?.text(), "https,on");
+
+    let users = folder.path().join("users");
+    let users = users.to_str().context("text")?;
+    let token = run(&["user", "add", "ann", "--token", "--file", users])?.stdout;
+    let tls = Tls::start(SMALL, &["--users", users])?;
+    let form = format!("name=ann&password={}", token.trim());
+    let entered = exchange(tls.bridge()?.addr(), "POST", "/-/login", &[], form.as_bytes())?;
+    let cookie = entered.header("set-cookie").unwrap_or_default();
+    assert!(entered.status == 303 && cookie.ends_with("; Secure"), "{entered:?}");
+    Ok(())
+}
+
+#[test]
+fn a_flood_through_tls_does_not_keep_frames_from_others() -> Result<()> {
+    let tls = Tls::start(SMALL, &[])?;
+    let bridge = tls.bridge()?;
+    let mut viewer = watch(&bridge)?;
+    let sequence = viewer.frame()?.header.sequence;
+    let mut flooding = WsClient::connect(bridge.addr(), "/-/ws", &["eyelet.v1"], &[])?;
+    // A masked ping, again and again, until the program ends.
+    let flood = [0x89, 0x80, 0, 0, 0, 0].repeat(1000);
+    let thread = std::thread::spawn(move || while flooding.send_raw(&flood).is_ok() {});
+    viewer.frame_that(|frame| frame.header.sequence > sequence + 60)?;
+    assert_eq!(exchange(bridge.addr(), "GET", "/-/healthz", &[], &[])?.status, 200);
+    drop((tls, bridge));
+    assert!(thread.join().is_ok());
     Ok(())
 }
 

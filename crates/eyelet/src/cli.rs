@@ -14,7 +14,8 @@ use crate::config::{
     Listen, MAX_CONNECTIONS, MAX_PROCESSES, SourceSpec, app, app_area, stream,
 };
 use crate::error::{Error, Result};
-use crate::settings::{self, Mistakes, Said, Settings};
+use crate::mistakes::{Mistakes, Said};
+use crate::settings::{self, Settings};
 
 /// A day, in seconds: more is a mistake.
 const DAY: f64 = 86_400.0;

@@ -11,10 +11,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::capture::sources::content::{Cutter, Recognised};
 use crate::config::Limits;
 use crate::config::source::SourceSpec;
+use crate::mistakes::Mistakes;
 use crate::serve::answer::plain;
 use crate::serve::query::Query;
 use crate::serve::{body, controls, exchange, websocket};
-use crate::settings::{Mistakes, Settings};
+use crate::settings::Settings;
 use crate::watch::{multipart, parser};
 
 /// What came of a connection.

@@ -22,6 +22,7 @@ mod h264;
 mod inherit;
 pub mod keep;
 pub mod log;
+pub mod mistakes;
 pub mod mule;
 pub mod panel;
 pub mod picture;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::settings::{Mistakes, Settings};
+use crate::mistakes::Mistakes;
+use crate::settings::Settings;
 
 /// What check is told.
 #[derive(Debug, clap::Args)]

@@ -8,26 +8,24 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixListener;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, sockopt};
 use tokio::io::unix::AsyncFd;
-use tokio::net::{TcpStream, UnixStream};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::serve::encryption::Encryption;
 use crate::serve::http::{self, Connection};
+use crate::serve::kernel::Kernel;
+use crate::serve::listener::Bound;
 use crate::serve::load::{Load, Weight};
 use crate::serve::readiness::{self, Registered};
-use crate::serve::socket::{Kernel, Socket};
+use crate::serve::socket::Socket;
 use crate::serve::{Server, refusal};
 
 /// How long a connection is left to others: so many looks must all find one waiting.
@@ -52,66 +50,6 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// A listener that the event loop watches.
 type Listener = AsyncFd<Registered<Bound>>;
-
-/// A listener of either kind.
-#[derive(Debug)]
-pub(super) enum Bound {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-impl Bound {
-    /// Takes an inherited one.
-    fn take(socket: OwnedFd) -> io::Result<Self> {
-        let is_unix = sockopt::socket_domain(&socket)? == AddressFamily::UNIX;
-        Ok(if is_unix { Self::Unix(socket.into()) } else { Self::Tcp(socket.into()) })
-    }
-
-    fn set_nonblocking(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(listener) => listener.set_nonblocking(true),
-            Self::Unix(listener) => listener.set_nonblocking(true),
-        }
-    }
-
-    fn accept(&self) -> io::Result<Accepted> {
-        match self {
-            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept()?.0)),
-            Self::Unix(listener) => Ok(Accepted::Unix(listener.accept()?.0)),
-        }
-    }
-}
-
-impl AsFd for Bound {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener) => listener.as_fd(),
-        }
-    }
-}
-
-/// What was accepted.
-enum Accepted {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Accepted {
-    /// Has tokio watch it.
-    fn watched(self) -> io::Result<Kernel> {
-        Ok(match self {
-            Self::Tcp(stream) => {
-                stream.set_nonblocking(true)?;
-                Kernel::Tcp(TcpStream::from_std(stream)?)
-            }
-            Self::Unix(stream) => {
-                stream.set_nonblocking(true)?;
-                Kernel::Unix(UnixStream::from_std(stream)?)
-            }
-        })
-    }
-}
 
 /// The listeners that this process accepts from, by their numbers.
 #[derive(Debug, Default)]
@@ -252,6 +190,9 @@ fn has_waiting(listener: &Bound) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::os::fd::AsFd as _;
+
     use super::*;
 
     fn loaded(own: usize, least: usize) -> Load {

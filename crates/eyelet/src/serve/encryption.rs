@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::serve::answer;
-use crate::serve::socket::Kernel;
+use crate::serve::kernel::Kernel;
 
 /// Bytes that are encrypted before the kernel is asked whether it takes them: four records. More would wait here, and get old.
 const AT_A_TIME: usize = 64 << 10;

@@ -9,7 +9,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::serve::accept::Bound;
+use crate::serve::listener::Bound;
 
 /// Something that owns one descriptor for its whole life and never changes it.
 ///

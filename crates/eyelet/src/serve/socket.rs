@@ -11,10 +11,10 @@ use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::serve::encryption::Encryption;
+use crate::serve::kernel::Kernel;
 
 /// A client's socket.
 #[derive(Debug)]
@@ -22,13 +22,6 @@ pub(crate) struct Socket {
     kernel: Kernel,
     /// In a box, as most have none.
     encryption: Option<Box<Encryption>>,
-}
-
-/// The kernel's part.
-#[derive(Debug)]
-pub(crate) enum Kernel {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 /// Where a client is.
@@ -51,52 +44,6 @@ impl Peer {
     /// Tells whether it is on this machine.
     pub(crate) fn is_local(&self) -> bool {
         self.is_unix || self.ip().is_some_and(|ip| ip.to_canonical().is_loopback())
-    }
-}
-
-impl Kernel {
-    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.try_read(buffer),
-            Self::Unix(stream) => stream.try_read(buffer),
-        }
-    }
-
-    pub(super) fn try_write_vectored(&self, parts: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.try_write_vectored(parts),
-            Self::Unix(stream) => stream.try_write_vectored(parts),
-        }
-    }
-
-    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx),
-            Self::Unix(stream) => stream.poll_read_ready(cx),
-        }
-    }
-
-    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => stream.poll_write_ready(cx),
-            Self::Unix(stream) => stream.poll_write_ready(cx),
-        }
-    }
-
-    fn try_write_io<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        match self {
-            Self::Tcp(stream) => stream.try_io(Interest::WRITABLE, work),
-            Self::Unix(stream) => stream.try_io(Interest::WRITABLE, work),
-        }
-    }
-}
-
-impl AsFd for Kernel {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(stream) => stream.as_fd(),
-            Self::Unix(stream) => stream.as_fd(),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::Settings;
 use super::keys;
 use super::layer::{Layer, nearest};
-use super::mistakes::Mistakes;
+use crate::mistakes::Mistakes;
 
 /// What all of them begin with.
 const PREFIX: &str = "EYELET_";

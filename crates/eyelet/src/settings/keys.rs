@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 
 use super::layer::{Layer, Section};
-use super::mistakes::Said;
 use super::{Settings, resolve};
 use crate::config::words::{bytes, number, seconds, truth};
 use crate::config::{
@@ -11,6 +10,7 @@ use crate::config::{
     app_area, stream,
 };
 use crate::error::{Error, Result};
+use crate::mistakes::Said;
 
 /// A day: more is a mistake.
 const DAY: f64 = 86_400.0;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
 
 use crate::error::Result;
-use crate::settings::mistakes::{Mistakes, Said};
+use crate::mistakes::{Mistakes, Said};
 
 /// Values below their keys.
 type Table = BTreeMap<String, Node>;

@@ -4,7 +4,6 @@
 mod environment;
 mod keys;
 mod layer;
-mod mistakes;
 #[cfg(test)]
 mod reference;
 mod resolve;
@@ -16,8 +15,8 @@ use crate::config::{
     Listen, Restart, stream,
 };
 use crate::error::{Error, Result};
+use crate::mistakes::{Mistakes, Said};
 use layer::Layer;
-pub use mistakes::{Mistakes, Said};
 pub use resolve::{camera, psgi, split};
 
 /// What was said so far. What nobody says is as its [`Default`].

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::keys;
 use super::layer::Layer;
-use super::mistakes::Mistakes;
 use super::{Settings, environment};
 use crate::config::Config;
+use crate::mistakes::Mistakes;
 
 const REFERENCE: &str = include_str!("../../../../config/reference.toml");
 

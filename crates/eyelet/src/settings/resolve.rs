@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use super::Settings;
-use super::mistakes::{Mistakes, Said};
 use crate::certificate;
 use crate::config::{
     Access, Anonymous, App, Camera, Config, Derived, Host, Listen, Mule, Pem, SourceSpec, Tls, app,
     stream,
 };
 use crate::error::{Error, Result};
+use crate::mistakes::{Mistakes, Said};
 use crate::plugin::{self, Call, Kind, Plugin};
 use crate::users;
 

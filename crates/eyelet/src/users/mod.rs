@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Secret, User};
 use crate::error::{Error, Result};
-use crate::settings::Mistakes;
+use crate::mistakes::Mistakes;
 pub use password::{hash as hash_password, verify as verify_password};
 pub(crate) use secret::TOKEN_PREFIX;
 pub use secret::{SecretKind, hash_token, make_token};

@@ -9,6 +9,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
+use super::credentials::Credentials;
 use super::verifying::Wrong;
 use super::{Asker, is_page_wanted};
 use crate::config::{Anonymous, Rights};
@@ -16,7 +17,7 @@ use crate::serve::answer::{Answer, plain, whole};
 use crate::serve::query::Query;
 use crate::serve::socket::Peer;
 use crate::serve::{Server, body, websocket};
-use crate::users::{LIFETIME, LINK, hash_token};
+use crate::users::{LIFETIME, LINK, TOKEN_PREFIX, hash_token};
 
 /// Longest body of a form, in bytes.
 const MAX_FORM_LEN: usize = 8 << 10;
@@ -88,17 +89,16 @@ pub(crate) async fn login(
     let (name, password) =
         (said.get("name").unwrap_or_default(), said.get("password").unwrap_or_default());
     let next = said.get("next").unwrap_or_default();
-    let address = peer.ip();
     let (users, verifying) = (&config.access.users, &server.guard.verifying);
-    let shown = if password.starts_with(crate::users::TOKEN_PREFIX) {
-        verifying.token(&password, users, address)
+    let shown = if password.starts_with(TOKEN_PREFIX) {
+        Credentials::Token(password.into_owned())
     } else {
-        verifying.password(&name, password.as_bytes(), users, address).await
+        let password = password.as_bytes().to_vec();
+        Credentials::Password { name: name.into_owned(), password }
     };
-    let opened = shown.map(|asker| {
-        let name = asker.name().unwrap_or_default();
-        verifying.key().open(name, users, SystemTime::now())
-    });
+    let shown = verifying.user(shown, users, peer.ip()).await;
+    let opened =
+        shown.map(|user| verifying.key().open(user.as_ref()?.name()?, users, SystemTime::now()));
     Ok(match opened {
         Ok(Some(session)) => {
             with_cookie(back_to(inside(&next)), head, peer, &session, LIFETIME.as_secs())

@@ -3,13 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Asker;
+use super::credentials::Credentials;
 use super::failures::Failures;
 use crate::config::{Secret, User};
 use crate::users::{self, SessionKey};
@@ -58,13 +59,28 @@ impl Verifying {
         &self.key
     }
 
-    /// Finds the user of a token.
-    pub(super) fn token(
+    /// Finds who shows this; nobody for a session that is over, as any will be: that is as if nothing was shown.
+    pub(super) async fn user(
         &self,
-        token: &str,
+        shown: Credentials,
         users: &[User],
         address: Option<IpAddr>,
-    ) -> Result<Asker, Wrong> {
+    ) -> Result<Option<Asker>, Wrong> {
+        match shown {
+            Credentials::Session(session) => {
+                let found = self.key.check(&session, users, SystemTime::now());
+                Ok(found.map(|(name, rights)| Asker::User { name: name.to_owned(), rights }))
+            }
+            Credentials::Token(token) => self.token(&token, users, address).map(Some),
+            Credentials::Password { name, password } => {
+                self.password(&name, &password, users, address).await.map(Some)
+            }
+            Credentials::Nonsense => Err(Wrong::Secret),
+        }
+    }
+
+    /// Finds the user of a token.
+    fn token(&self, token: &str, users: &[User], address: Option<IpAddr>) -> Result<Asker, Wrong> {
         let hash = users::hash_token(token);
         let is_it = |user: &&User| user.secret.0.as_bytes().ct_eq(hash.0.as_bytes()).into();
         match users.iter().find(is_it) {
@@ -77,7 +93,7 @@ impl Verifying {
     }
 
     /// Looks whether a user has this password.
-    pub(super) async fn password(
+    async fn password(
         &self,
         name: &str,
         password: &[u8],

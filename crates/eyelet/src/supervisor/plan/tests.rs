@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::settings::{Mistakes, Settings};
+use crate::mistakes::Mistakes;
+use crate::settings::Settings;
 use crate::supervisor::difference::Difference;
 
 /// What a file says.

@@ -37,7 +37,7 @@ impl Mistakes {
 
     /// Gives the lines.
     #[cfg(test)]
-    pub(super) fn lines(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &String> {
         self.0.iter()
     }
 
