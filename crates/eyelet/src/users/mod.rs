@@ -3,6 +3,7 @@
 //! `eyelet user` writes it, a run reads it. Lines that begin with `#` are comments, and stay where they are.
 
 mod password;
+mod random;
 mod secret;
 mod session;
 

@@ -5,7 +5,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::config::Secret;
 use crate::error::{Error, Result};
-use crate::users::secret;
+use crate::users::random::random;
 
 /// Memory for one hash, in KiB, and passes over it.
 ///
@@ -34,7 +34,7 @@ pub fn hash(password: &str) -> Result<Secret> {
         return Err(Error::usage("a password has 1 to 1024 bytes"));
     }
     let failed = |e: &dyn std::fmt::Display| Error::failed(format!("failed to hash: {e}"));
-    let salt = SaltString::encode_b64(&secret::random::<16>()?).map_err(|e| failed(&e))?;
+    let salt = SaltString::encode_b64(&random::<16>()?).map_err(|e| failed(&e))?;
     let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|e| failed(&e))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let hash = argon2.hash_password(password.as_bytes(), &salt).map_err(|e| failed(&e))?;

@@ -5,8 +5,8 @@
 use argon2::Params;
 use argon2::password_hash::PasswordHash;
 use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom as _, SystemRandom};
 
+use super::random::{hex, random};
 use crate::config::Secret;
 use crate::error::{Error, Result};
 use crate::users::password::{MAX_LANES, MAX_MEMORY_KIB, MAX_PASSES};
@@ -72,22 +72,6 @@ pub fn make_token() -> Result<(String, Secret)> {
 #[must_use]
 pub fn hash_token(token: &str) -> Secret {
     Secret(format!("{TOKEN_HASH}{}", hex(digest(&SHA256, token.as_bytes()).as_ref())))
-}
-
-/// Bytes that nobody can foresee.
-///
-/// # Errors
-/// If the system has none.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| Error::failed("the system has no random numbers"))?;
-    Ok(bytes)
-}
-
-/// Writes bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use super::secret::{hex, random};
+use super::random::{hex, random};
 use crate::config::{Rights, User};
 use crate::error::Result;
 
