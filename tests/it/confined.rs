@@ -1,7 +1,7 @@
 //! What the kernel says of the rights of each process.
 
 use anyhow::{Context as _, Result};
-use eyelet_harness::{Eyelet, Process};
+use eyelet_harness::{Eyelet, Process, Signal};
 
 use crate::support::{BIN, SMALL, V1, run, start};
 
@@ -40,6 +40,60 @@ fn roles_have_no_way_to_more_rights_and_a_filter() -> Result<()> {
         let said = [field(process, "NoNewPrivs")?, field(process, "Seccomp")?];
         assert_eq!(said, expected, "{role}");
     }
+    Ok(())
+}
+
+#[test]
+fn root_becomes_another_user_for_good_and_keeps_what_it_has() -> Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+    let refused = run(&["--source", SMALL, "--listen", "127.0.0.1:0", "--user", "no-such-user"])?;
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("no user `no-such-user`"),
+        "{refused:?}"
+    );
+    if !rustix::process::geteuid().is_root() {
+        let other = run(&["--source", SMALL, "--listen", "127.0.0.1:0", "--user", "nobody"])?;
+        assert!(other.stderr.contains("only root can become"), "{other:?}");
+        println!("skipped: becoming another user takes root");
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+    let bin = folder.path().join("eyelet");
+    std::fs::copy(BIN, &bin)?;
+    let socket = folder.path().join("http.sock");
+    let listen = format!("unix:{}", socket.display());
+    let words = [
+        "--listen",
+        "127.0.0.1:0",
+        "--listen",
+        &listen,
+        "--source",
+        SMALL,
+        "--user",
+        "nobody",
+        "--area",
+        "data=8",
+    ];
+    let eyelet = Eyelet::start(&bin, &words)?;
+    V1::watch(&eyelet)?.frame()?;
+    let uid = std::fs::metadata(&socket)?.uid();
+    assert!(uid != 0 && std::fs::metadata(eyelet.folder().join("run"))?.uid() == uid);
+    let mut looked = 0;
+    for process in eyelet.children() {
+        let all = format!("{uid}\t{uid}\t{uid}\t{uid}");
+        assert_eq!(field(&process, "Uid")?, all, "{process:?}");
+        assert_eq!(field(&process, "CapEff")?.trim_start_matches('0'), "", "{process:?}");
+        looked += 1;
+    }
+    assert!(looked >= 4, "{looked}");
+    assert_eq!(
+        eyelet.get("/-/metrics")?.text().matches("eyelet_process_descriptors{").count(),
+        looked + 1
+    );
+    // Children are tied to their supervisor as ever.
+    Process::of(eyelet.pid()).context("no supervisor")?.signal(Signal::KILL)?;
+    eyelet.wait_until("the children's end", || eyelet.children().is_empty())?;
     Ok(())
 }
 

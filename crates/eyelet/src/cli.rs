@@ -157,6 +157,10 @@ pub struct RunArgs {
     /// Who may change cameras' controls by HTTP (/-/api/controls) where there are no users: local, which is this machine, all or none. [default: local]
     #[arg(long = "api-control", value_name = "WHO")]
     control_access: Option<ControlAccess>,
+    /// Become this user once the addresses are listened on, with the groups that open cameras: NAME or NAME:GROUP. For who starts
+    /// as root.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// Folder for the area sockets. [default: one of its own below $XDG_RUNTIME_DIR or /tmp]
     #[arg(long, value_name = "FOLDER")]
     runtime_dir: Option<PathBuf>,
@@ -231,6 +235,7 @@ impl RunArgs {
         set(&mut said.processes, self.processes.map(|n| Some(Said::new(n, "--processes"))));
         set(&mut said.coroutines, self.coroutines.map(|n| Some(Said::new(n, "--coroutines"))));
         said.reload_on_change |= self.reload_on_change;
+        set(&mut said.user, self.user.clone().map(Some));
         set(&mut said.runtime_folder, self.runtime_dir.clone().map(Some));
         set(&mut said.restart.cap, self.restart_cap);
         set(&mut said.restart.healthy_after, self.healthy_after);

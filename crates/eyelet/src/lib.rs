@@ -4,6 +4,7 @@
 //! area; [`encode`] makes other streams of them; [`serve`] sends them to viewers; [`app`] lets a few lines of the user's
 //! language decide what a viewer gets; [`keep`] holds small data that they share; [`mule`] runs what else they have. ARCHITECTURE.md follows one frame through them.
 
+mod accounts;
 pub mod app;
 mod backoff;
 pub mod capture;

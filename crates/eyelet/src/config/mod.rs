@@ -52,6 +52,8 @@ pub struct Config {
     pub writable: Vec<String>,
     /// Other sites whose pages may watch; every page of this server may.
     pub allowed_origins: Vec<AllowedOrigin>,
+    /// The user that the program becomes when it has what only root can have: `NAME` or `NAME:GROUP`.
+    pub user: Option<String>,
     /// What TCP connections are encrypted with, if they are.
     pub tls: Option<Tls>,
     /// Who may watch, and who may change something.

@@ -31,6 +31,7 @@ pub(super) fn lay_over(settings: &mut Settings, layer: &Layer) {
     set(&mut said.anonymous, root.said("anonymous", str::parse).map(Some));
     set(&mut said.writable, root.list("api-write", text));
     set(&mut said.control_access, root.one("api-control", str::parse));
+    set(&mut said.user, root.one("user", text).map(Some));
     set(&mut said.runtime_folder, root.one("runtime-dir", text).map(|path| Some(path.into())));
     set(&mut said.plugins, root.list("plugin", text));
     set(&mut said.sources, several(layer, "source", resolve::camera, source));

@@ -40,6 +40,8 @@ pub struct Settings {
     pub writable: Vec<Said<String>>,
     /// Sites whose pages may watch.
     pub allowed_origins: Vec<Said<AllowedOrigin>>,
+    /// The user that the program becomes.
+    pub user: Option<String>,
     /// The file of a certificate, and of those that vouch for it.
     pub tls_certificate: Option<Said<PathBuf>>,
     /// The file of its key.

@@ -62,6 +62,7 @@ impl Settings {
             app_areas: self.app_areas.into_iter().map(|said| said.value).collect(),
             writable: self.writable.iter().map(|said| said.value.clone()).collect(),
             allowed_origins: self.allowed_origins.into_iter().map(|said| said.value).collect(),
+            user: self.user,
             tls,
             access,
             control_access: self.control_access,

@@ -1,8 +1,11 @@
 //! What the supervisor owns for its children: sockets that outlive them, and what they are told.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::{Gid, Mode, Uid};
+
+use crate::accounts::Account;
 use crate::config::{Config, Listen, Origin};
 use crate::error::{Error, Result};
 use crate::role::AreaPlace;
@@ -29,6 +32,8 @@ pub(super) struct Estate {
     old_apps: Vec<AppSocket>,
     /// Counts them, so that each has a path of its own.
     app_count: u64,
+    /// The user that this is, if it became one.
+    pub(super) account: Option<Account>,
     /// What serve processes sign sessions with; it lives as long as the program.
     pub(super) session_key: SessionKey,
     /// The link that lets one browser in.
@@ -95,6 +100,16 @@ impl Estate {
         // First what others may have.
         let listeners = bind(plan.addresses(), &[], 0)?;
         warn_of_openness(&plan.config, &listeners);
+        // Then for good, before anything is made that others of this user are to reach.
+        let account = plan.config.user.as_deref().map(Account::find).transpose()?;
+        if let Some(account) = &account {
+            hand_over(account, &listeners, plan.config.runtime_folder.as_deref())?;
+            account.become_it()?;
+        } else if rustix::process::geteuid().is_root()
+            && std::env::var_os("INVOCATION_ID").is_some()
+        {
+            log::warn!("this runs as root, and need not: --user NAME");
+        }
         let folder = RuntimeFolder::make(plan.config.runtime_folder.as_deref())?;
         let nothing = Plan::nothing(plan.config.clone());
         let listener_count = listeners.len() as u64;
@@ -107,6 +122,7 @@ impl Estate {
             app: None,
             old_apps: Vec::new(),
             app_count: 0,
+            account,
             session_key: SessionKey::make()?,
             entry: Entry::make()?,
             packages: None,
@@ -218,6 +234,26 @@ impl Needs {
             std::fs::remove_file(&place.path).ok();
         }
     }
+}
+
+/// Gives a user what was made for it before: sockets in the file system, and the folder that was asked for.
+fn hand_over(account: &Account, listeners: &[Listener], folder: Option<&Path>) -> Result<()> {
+    let failed = |path: &Path, e: &dyn std::fmt::Display| {
+        Error::failed(format!("failed to give `{}` to `{}`: {e}", path.display(), account.name))
+    };
+    let (uid, gid) = (Some(Uid::from_raw(account.uid)), Some(Gid::from_raw(account.gid)));
+    for listener in listeners {
+        if let (Bound::Unix(path), Listen::Unix(wanted)) = (&listener.address, &listener.wanted.0) {
+            let gid = gid.filter(|_| wanted.group.is_none());
+            rustix::fs::chown(path, uid, gid).map_err(|e| failed(path, &e))?;
+        }
+    }
+    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        std::fs::create_dir(folder).map_err(|e| failed(folder, &e))?;
+        rustix::fs::chmod(folder, Mode::RWXU).map_err(|e| failed(folder, &e))?;
+        rustix::fs::chown(folder, uid, gid).map_err(|e| failed(folder, &e))?;
+    }
+    Ok(())
 }
 
 /// Says where anybody may watch who reaches this machine.

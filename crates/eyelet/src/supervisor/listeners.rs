@@ -9,6 +9,7 @@ use rustix::fs::{Gid, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
+use crate::accounts;
 use crate::config::{Listen, UnixListen};
 use crate::error::{Error, Result};
 
@@ -66,7 +67,7 @@ fn bind_unix(listen: &UnixListen) -> Result<OwnedFd> {
     let failed = |what: &str, e: Errno| {
         Error::failed(format!("failed to {what} `unix:{}`: {e}", path.display()))
     };
-    let group = listen.group.as_deref().map(group_id).transpose()?;
+    let group = listen.group.as_deref().map(accounts::group).transpose()?;
     let address = SocketAddrUnix::new(path).map_err(|e| failed("listen on", e))?;
     let socket = || {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -107,23 +108,6 @@ fn bind_unix(listen: &UnixListen) -> Result<OwnedFd> {
         failed("protect", e)
     })?;
     Ok(socket)
-}
-
-/// Finds a group by its name or number. Source: group(5).
-fn group_id(group: &str) -> Result<u32> {
-    if let Ok(number) = group.parse() {
-        return Ok(number);
-    }
-    let all = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    let found = all.lines().find_map(|line| {
-        let mut words = line.split(':');
-        (words.next() == Some(group)).then(|| words.nth(1)?.parse().ok()).flatten()
-    });
-    found.ok_or_else(|| {
-        Error::refused(format!(
-            "there is no group `{group}` in /etc/group: name one that is there, or its number"
-        ))
-    })
 }
 
 /// Makes the socket that serve processes reach the app host by.

@@ -72,10 +72,14 @@ fn base() -> PathBuf {
     if let Some(folder) = std::env::var_os("RUNTIME_DIRECTORY") {
         return folder.into();
     }
-    if let Some(folder) = std::env::var_os("XDG_RUNTIME_DIR") {
-        return Path::new(&folder).join("eyelet");
+    let uid = rustix::process::getuid().as_raw();
+    let of_user = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    // Of another user where this program became one.
+    let is_ours = |folder: &PathBuf| rustix::fs::stat(folder).is_ok_and(|meta| meta.st_uid == uid);
+    match of_user.filter(is_ours) {
+        Some(folder) => folder.join("eyelet"),
+        None => std::env::temp_dir().join(format!("eyelet-{uid}")),
     }
-    std::env::temp_dir().join(format!("eyelet-{}", rustix::process::getuid().as_raw()))
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

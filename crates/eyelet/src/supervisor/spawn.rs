@@ -49,6 +49,11 @@ pub(super) fn spawn(
         .process_group(0)
         .fd_mappings(mappings)
         .map_err(|e| failed(&e))?;
+    if let Some(account) = &estate.account {
+        let (home, name) = (&account.home, &account.name);
+        command.env("HOME", home).env("USER", name).env("LOGNAME", name);
+        command.env_remove("XDG_RUNTIME_DIR");
+    }
     let child = command.spawn().map_err(|e| failed(&e))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| failed(&"it has no process id"))?;

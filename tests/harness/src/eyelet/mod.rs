@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,7 +54,10 @@ impl Eyelet {
     /// As [`Self::start`].
     pub fn start_with(bin: &Path, args: &[&str], variables: &[(&str, &OsStr)]) -> Result<Self> {
         let bin = bin.canonicalize().with_context(|| format!("no program `{}`", bin.display()))?;
-        let folder = tempfile::Builder::new().prefix("eyelet-test-").tempdir()?;
+        // A program that becomes another user finds its way in; what is the user's alone lies deeper.
+        let permissions = std::fs::Permissions::from_mode(0o755);
+        let mut builder = tempfile::Builder::new();
+        let folder = builder.prefix("eyelet-test-").permissions(permissions).tempdir()?;
         let mut command = Command::new(&bin);
         command.args(args).arg("--runtime-dir").arg(folder.path().join("run"));
         command.current_dir(folder.path()).stdin(Stdio::null());

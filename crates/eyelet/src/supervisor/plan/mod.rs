@@ -64,6 +64,10 @@ impl Plan {
             let text = "runtime-dir cannot change while areas lie there: restart the program";
             return Err(Error::refused(text));
         }
+        if config.user != self.config.user {
+            let text = "user cannot change while the program runs as one: restart the program";
+            return Err(Error::refused(text));
+        }
         let mut next = Self { config, areas: BTreeMap::new(), mules: BTreeMap::new(), ..*self };
         let numbers = next.number_mules(self);
         next.number_areas(self, &numbers)?;
