@@ -123,7 +123,7 @@ impl Settings {
     /// A certificate is looked at before anything happens.
     fn tls(&self, mistakes: &mut Mistakes) -> Option<Tls> {
         let read = |said: &Said<PathBuf>, what: &str| {
-            std::fs::read_to_string(&said.value).map_err(|e| {
+            std::fs::File::open(&said.value).and_then(users::read_bounded).map_err(|e| {
                 let path = said.value.display();
                 Error::usage(format!("failed to read the {what} `{path}`: {e}"))
             })

@@ -8,7 +8,7 @@ mod secret;
 mod session;
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -38,17 +38,26 @@ pub fn read(path: &Path, mistakes: &mut Mistakes) -> Result<Vec<User>> {
     };
     let file = File::open(path).map_err(failed)?;
     let meta = file.metadata().map_err(failed)?;
-    if meta.len() > MAX_FILE_LEN {
-        return Err(failed(std::io::Error::other("it is longer than 1 MiB")));
-    }
     if meta.permissions().mode() & 0o004 != 0 {
         log::warn!(
             "everybody on this machine may read the hashes of `{0}`: `chmod o= {0}` ends that",
             path.display()
         );
     }
-    let text = std::io::read_to_string(file).map_err(failed)?;
+    let text = read_bounded(file).map_err(failed)?;
     Ok(parse(&path.display().to_string(), &text, mistakes))
+}
+
+/// Reads a file that has its place in memory; a device, which never ends, has none.
+///
+/// # Errors
+/// If it cannot be read, is no text, or too long.
+pub(crate) fn read_bounded(file: File) -> std::io::Result<String> {
+    let text = std::io::read_to_string(file.take(MAX_FILE_LEN + 1))?;
+    if text.len() as u64 > MAX_FILE_LEN {
+        return Err(std::io::Error::other("it is longer than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// Reads what stands in a file of users; `name` is what mistakes call it.
@@ -238,6 +247,12 @@ mod tests {
         let mut mistakes = Mistakes::default();
         assert_eq!(read(&path, &mut mistakes).unwrap(), [ann]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_none() {
+        let error = read(Path::new("/dev/zero"), &mut Mistakes::default()).unwrap_err();
+        assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
     }
 
     #[test]
