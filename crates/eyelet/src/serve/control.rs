@@ -24,13 +24,32 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A USB camera that does not answer is given up by its driver after 5 s at the most.
 const PANEL_PATIENCE: Duration = Duration::from_secs(6);
 
+/// Questions of one kind whose answers are awaited, by their numbers.
+#[derive(Debug)]
+struct Asked<T>(RefCell<HashMap<u64, oneshot::Sender<T>>>);
+
+impl<T> Default for Asked<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> Asked<T> {
+    /// Gives the answer to who asked, who may have left.
+    fn answered(&self, ask: u64, answer: T) {
+        if let Some(asker) = self.0.borrow_mut().remove(&ask) {
+            asker.send(answer).ok();
+        }
+    }
+}
+
 /// The line to the supervisor.
 #[derive(Debug)]
 pub(super) struct Line {
     control: AsyncFd<Registered<Control>>,
-    asked: RefCell<HashMap<u64, oneshot::Sender<Status>>>,
-    asked_panels: RefCell<HashMap<u64, oneshot::Sender<Result<Done>>>>,
-    asked_links: RefCell<HashMap<u64, oneshot::Sender<bool>>>,
+    asked: Asked<Status>,
+    asked_panels: Asked<Result<Done>>,
+    asked_links: Asked<bool>,
     last: Cell<u64>,
 }
 
@@ -39,23 +58,16 @@ impl Line {
         let control = readiness::register(control)?;
         Ok(Self {
             control,
-            asked: RefCell::default(),
-            asked_panels: RefCell::default(),
-            asked_links: RefCell::default(),
+            asked: Asked::default(),
+            asked_panels: Asked::default(),
+            asked_links: Asked::default(),
             last: Cell::new(0),
         })
     }
 
     /// Asks how everybody is.
     pub(super) async fn status(&self) -> Option<Status> {
-        let ask = self.last.get() + 1;
-        self.last.set(ask);
-        let (sender, answer) = oneshot::channel();
-        self.asked.borrow_mut().insert(ask, sender);
-        self.control.get_ref().0.send(&FromChild::AskStatus { ask });
-        let answer = tokio::time::timeout(PATIENCE, answer).await;
-        self.asked.borrow_mut().remove(&ask);
-        answer.ok()?.ok()
+        self.ask(&self.asked, PATIENCE, |ask| FromChild::AskStatus { ask }).await
     }
 
     /// Tells how many clients watch here.
@@ -65,26 +77,31 @@ impl Line {
 
     /// Has something done with a camera's controls; none if it is not done in time, which it may be later.
     pub(super) async fn panel(&self, area: usize, job: Job) -> Option<Result<Done>> {
-        let ask = self.last.get() + 1;
-        self.last.set(ask);
-        let (sender, answer) = oneshot::channel();
-        self.asked_panels.borrow_mut().insert(ask, sender);
-        self.control.get_ref().0.send(&FromChild::AskPanel { ask, area, job });
-        let answer = tokio::time::timeout(PANEL_PATIENCE, answer).await;
-        self.asked_panels.borrow_mut().remove(&ask);
-        answer.ok()?.ok()
+        let message = |ask| FromChild::AskPanel { ask, area, job };
+        self.ask(&self.asked_panels, PANEL_PATIENCE, message).await
     }
 
     /// Asks whether somebody may come in by the link that was printed, who shows a key of this hash.
     pub(super) async fn redeem(&self, hash: Secret) -> bool {
+        let message = |ask| FromChild::Redeem { ask, hash };
+        self.ask(&self.asked_links, PATIENCE, message).await.unwrap_or(false)
+    }
+
+    /// Asks the supervisor something; none if it does not answer in time.
+    async fn ask<T>(
+        &self,
+        asked: &Asked<T>,
+        patience: Duration,
+        message: impl FnOnce(u64) -> FromChild,
+    ) -> Option<T> {
         let ask = self.last.get() + 1;
         self.last.set(ask);
         let (sender, answer) = oneshot::channel();
-        self.asked_links.borrow_mut().insert(ask, sender);
-        self.control.get_ref().0.send(&FromChild::Redeem { ask, hash });
-        let answer = tokio::time::timeout(PATIENCE, answer).await;
-        self.asked_links.borrow_mut().remove(&ask);
-        matches!(answer, Ok(Ok(true)))
+        asked.0.borrow_mut().insert(ask, sender);
+        self.control.get_ref().0.send(&message(ask));
+        let answer = tokio::time::timeout(patience, answer).await;
+        asked.0.borrow_mut().remove(&ask);
+        answer.ok()?.ok()
     }
 
     /// Tells how much this process has to do.
@@ -104,21 +121,12 @@ impl Line {
                     let report = Report::Serve(report(server));
                     self.control.get_ref().0.send(&FromChild::Report { ask, report });
                 }
-                Some(ToChild::Status { ask, status }) => {
-                    if let Some(asker) = self.asked.borrow_mut().remove(&ask) {
-                        // Whoever asked may have left.
-                        asker.send(*status).ok();
-                    }
-                }
+                Some(ToChild::Status { ask, status }) => self.asked.answered(ask, *status),
                 Some(ToChild::PanelAnswer { ask, outcome }) => {
-                    if let Some(asker) = self.asked_panels.borrow_mut().remove(&ask) {
-                        asker.send(outcome).ok();
-                    }
+                    self.asked_panels.answered(ask, outcome);
                 }
                 Some(ToChild::Redeemed { ask, is_right }) => {
-                    if let Some(asker) = self.asked_links.borrow_mut().remove(&ask) {
-                        asker.send(is_right).ok();
-                    }
+                    self.asked_links.answered(ask, is_right);
                 }
                 Some(ToChild::LeastLoad(least)) => server.load.set_least(least),
                 Some(ToChild::ControlsChanged { area, controls }) => {
