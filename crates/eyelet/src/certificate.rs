@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::{Config, Pem, Tls};
+use crate::config::{Config, Secret, Tls};
 use crate::error::{Error, Result};
 
 /// What we keep our own certificate in, and its key.
@@ -78,7 +78,7 @@ fn own(folder: &Path) -> Result<Tls> {
     }
     let tls = Tls::Given {
         certificate: fs::read_to_string(&certificate).map_err(failed)?,
-        key: Pem(fs::read_to_string(&key).map_err(failed)?),
+        key: Secret(fs::read_to_string(&key).map_err(failed)?),
     };
     server_config(&tls).map_err(|e| {
         Error::usage(format!(
@@ -151,7 +151,7 @@ mod tests {
     fn what_is_no_pair_is_told() {
         let tls = |certificate: &str, key: &str| Tls::Given {
             certificate: certificate.to_owned(),
-            key: Pem(key.to_owned()),
+            key: Secret(key.to_owned()),
         };
         let folder = tempfile::tempdir().unwrap();
         let Tls::Given { certificate, key } = own(&folder.path().join("a")).unwrap() else {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Secret;
 use crate::error::{Error, Result};
 
 /// Who may do what over HTTP.
@@ -91,17 +92,6 @@ pub struct User {
     pub rights: Rights,
     /// What a password or token is held against.
     pub secret: Secret,
-}
-
-/// The hash of a password, `$argon2id$…`, or of a token, `sha256:…`. Never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(pub(crate) String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// A name of this server, as it stands in an address: `cam.example.org`; `*` for any.

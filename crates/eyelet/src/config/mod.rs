@@ -12,6 +12,7 @@ pub mod lan;
 pub mod listen;
 pub mod mule;
 pub mod origin;
+pub mod secret;
 pub mod source;
 pub mod stream;
 pub mod tls;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use access::{Access, AllowedHost, Anonymous, Rights, Secret, User};
+pub use access::{Access, AllowedHost, Anonymous, Rights, User};
 pub use allowed::AllowedOrigin;
 pub use app::{App, Host};
 pub use app_area::AppArea;
@@ -32,9 +33,10 @@ pub use lan::Lan;
 pub use listen::{Listen, UnixListen};
 pub use mule::Mule;
 pub use origin::{Made, Origin};
+pub use secret::Secret;
 pub use source::SourceSpec;
 pub use stream::Derived;
-pub use tls::{Pem, Tls};
+pub use tls::Tls;
 
 /// Everything that a run of the program is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

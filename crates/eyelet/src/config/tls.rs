@@ -1,8 +1,8 @@
 //! Certificates for TLS.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+
+use crate::config::Secret;
 
 /// What TLS is spoken with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,19 +13,8 @@ pub enum Tls {
         /// PEM.
         certificate: String,
         /// PEM.
-        key: Pem,
+        key: Secret,
     },
     /// One that this program makes, and keeps, before it listens.
     SelfSigned,
-}
-
-/// A key. Never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Pem(pub(crate) String);
-
-impl fmt::Debug for Pem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pem(…)")
-    }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::Settings;
 use crate::certificate;
 use crate::config::{
-    Access, Anonymous, App, Camera, Config, Derived, Host, Listen, Mule, Pem, SourceSpec, Tls, app,
-    stream,
+    Access, Anonymous, App, Camera, Config, Derived, Host, Listen, Mule, Secret, SourceSpec, Tls,
+    app, stream,
 };
 use crate::error::{Error, Result};
 use crate::mistakes::{Mistakes, Said};
@@ -133,7 +133,7 @@ impl Settings {
             (Some(certificate), Some(key)) => {
                 let text = mistakes.take(&certificate.place, read(certificate, "certificate"));
                 let key_text = mistakes.take(&key.place, read(key, "key"));
-                let tls = Tls::Given { certificate: text?, key: Pem(key_text?) };
+                let tls = Tls::Given { certificate: text?, key: Secret(key_text?) };
                 mistakes.take(&certificate.place, certificate::server_config(&tls))?;
                 Some(tls)
             }
