@@ -15,7 +15,7 @@ use crate::config::{
 };
 use crate::error::{Error, Result};
 use crate::mistakes::{Mistakes, Said};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, set};
 
 /// A day, in seconds: more is a mistake.
 const DAY: f64 = 86_400.0;
@@ -283,12 +283,6 @@ impl RunArgs {
 /// A list that is said replaces what was said before.
 fn replace<T>(to: &mut Vec<T>, said: Vec<T>) {
     if !said.is_empty() {
-        *to = said;
-    }
-}
-
-fn set<T>(to: &mut T, said: Option<T>) {
-    if let Some(said) = said {
         *to = said;
     }
 }

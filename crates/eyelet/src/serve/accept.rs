@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::serve::encryption::Encryption;
 use crate::serve::http::{self, Connection};
 use crate::serve::kernel::Kernel;
-use crate::serve::listener::Bound;
+use crate::serve::listener::ListenerSocket;
 use crate::serve::load::{Load, Weight};
 use crate::serve::readiness::{self, Registered};
 use crate::serve::socket::Socket;
@@ -49,7 +49,7 @@ const NEXT_PATIENCE: Patience = Patience { looks: 1, every: Duration::from_milli
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// A listener that the event loop watches.
-type Listener = AsyncFd<Registered<Bound>>;
+type Listener = AsyncFd<Registered<ListenerSocket>>;
 
 /// The listeners that this process accepts from, by their numbers.
 #[derive(Debug, Default)]
@@ -96,7 +96,7 @@ impl Listening {
 /// If the kernel refuses to watch it.
 fn listener(socket: OwnedFd) -> Result<Listener> {
     let failed = |e: io::Error| Error::failed(format!("failed to take a listener: {e}"));
-    let listener = Bound::take(socket).map_err(failed)?;
+    let listener = ListenerSocket::take(socket).map_err(failed)?;
     listener.set_nonblocking().map_err(failed)?;
     readiness::register(listener)
 }
@@ -165,7 +165,7 @@ async fn next(load: &Load, listener: &Listener, patience: &mut Patience) -> io::
 }
 
 /// Tells whether somebody waits until the patience is over, or until this process is one of the least loaded.
-async fn is_left_waiting(load: &Load, listener: &Bound, patience: Patience) -> bool {
+async fn is_left_waiting(load: &Load, listener: &ListenerSocket, patience: Patience) -> bool {
     for _ in 0..patience.looks {
         let look_at = Instant::now() + patience.every;
         while !load.is_the_least() && Instant::now() < look_at {
@@ -181,7 +181,7 @@ async fn is_left_waiting(load: &Load, listener: &Bound, patience: Patience) -> b
     true
 }
 
-fn has_waiting(listener: &Bound) -> bool {
+fn has_waiting(listener: &ListenerSocket) -> bool {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     let looked = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&at_once));
     // If it cannot be told, accepting will tell.

@@ -20,6 +20,12 @@ pub(crate) fn not_found() -> Answer {
     plain(StatusCode::NOT_FOUND, "there is nothing at this address")
 }
 
+/// Says after how many seconds it is worth asking again.
+pub(crate) fn retry_after(mut answer: Answer, seconds: u64) -> Answer {
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    answer
+}
+
 /// Makes an answer that nobody keeps.
 pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));

@@ -12,12 +12,12 @@ use crate::serve::kernel::Kernel;
 
 /// A listener of either kind.
 #[derive(Debug)]
-pub(crate) enum Bound {
+pub(crate) enum ListenerSocket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-impl Bound {
+impl ListenerSocket {
     /// Takes an inherited one.
     pub(crate) fn take(socket: OwnedFd) -> io::Result<Self> {
         let is_unix = sockopt::socket_domain(&socket)? == AddressFamily::UNIX;
@@ -39,7 +39,7 @@ impl Bound {
     }
 }
 
-impl AsFd for Bound {
+impl AsFd for ListenerSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(listener) => listener.as_fd(),

@@ -9,7 +9,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::serve::listener::Bound;
+use crate::serve::listener::ListenerSocket;
 
 /// Something that owns one descriptor for its whole life and never changes it.
 ///
@@ -22,7 +22,7 @@ impl OwnsOne for Subscriber {}
 /// Its socket is set when it is made, and closed by drop only.
 impl OwnsOne for Control {}
 /// Either of the standard library's holds one descriptor and has no way to change it.
-impl OwnsOne for Bound {}
+impl OwnsOne for ListenerSocket {}
 
 /// What tokio registers.
 #[derive(Debug)]

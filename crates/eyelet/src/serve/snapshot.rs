@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use eyelet_area::{Format, FourCc, Frame, FrameInfo, MonotonicNs};
 use hyper::StatusCode;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 use crate::config::stream::{DEFAULT_QUALITY, Kind};
 use crate::error::ErrorKind;
 use crate::picture::{self, Jpeg, JpegMaker};
-use crate::serve::answer::{Answer, plain, whole};
+use crate::serve::answer::{Answer, plain, retry_after, whole};
 use crate::serve::multipart::captured_since_epoch;
 use crate::serve::query::Query;
 use crate::serve::{Feed, Newest, Server, streams};
@@ -104,9 +104,8 @@ async fn newest(feed: &Rc<Feed>, max_age: Option<Duration>) -> Result<Arc<Frame>
     newest.frame.ok_or_else(|| {
         let why = newest.state.why();
         let why = if why.is_empty() { "no frame has come in time" } else { why };
-        let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, &format!("no signal: {why}"));
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        Box::new(answer)
+        let answer = plain(StatusCode::SERVICE_UNAVAILABLE, &format!("no signal: {why}"));
+        Box::new(retry_after(answer, 1))
     })
 }
 

@@ -90,7 +90,8 @@ fn lay_limits_over(limits: &mut Limits, section: &Section<'_>) {
     set(&mut limits.send_timeout, section.one("send-timeout", seconds(0.1..=DAY)));
 }
 
-fn set<T>(to: &mut T, said: Option<T>) {
+/// What is said replaces what was said before.
+pub(crate) fn set<T>(to: &mut T, said: Option<T>) {
     if let Some(said) = said {
         *to = said;
     }

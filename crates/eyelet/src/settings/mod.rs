@@ -16,6 +16,7 @@ use crate::config::{
 };
 use crate::error::{Error, Result};
 use crate::mistakes::{Mistakes, Said};
+pub(crate) use keys::set;
 use layer::Layer;
 pub use resolve::{camera, psgi, split};
 

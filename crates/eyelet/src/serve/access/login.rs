@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::credentials::Credentials;
 use super::verifying::Wrong;
-use super::{Asker, is_page_wanted};
+use super::{Asker, check_origin, is_page_wanted};
 use crate::config::{Anonymous, Rights};
-use crate::serve::answer::{Answer, plain, whole};
+use crate::serve::answer::{Answer, plain, retry_after, whole};
 use crate::serve::query::Query;
 use crate::serve::socket::Peer;
-use crate::serve::{Server, body, websocket};
+use crate::serve::{Server, body};
 use crate::users::{LIFETIME, LINK, TOKEN_PREFIX, hash_token};
 
 /// Longest body of a form, in bytes.
@@ -107,10 +107,9 @@ pub(crate) async fn login(
             form(StatusCode::UNAUTHORIZED, &next, "That name and password do not belong together.")
         }
         Err(Wrong::TooOften(wait)) => {
-            let text = format!("Too many wrong tries: the next one in {} s.", wait.as_secs() + 1);
-            let mut answer = form(StatusCode::TOO_MANY_REQUESTS, &next, &text);
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-            answer
+            let seconds = wait.as_secs() + 1;
+            let text = format!("Too many wrong tries: the next one in {seconds} s.");
+            retry_after(form(StatusCode::TOO_MANY_REQUESTS, &next, &text), seconds)
         }
         Err(Wrong::Busy) => {
             form(StatusCode::SERVICE_UNAVAILABLE, &next, "The server is busy: try again.")
@@ -185,15 +184,6 @@ async fn read_form(server: &Server, head: &Parts, body: Incoming) -> Result<Stri
     let body = body::read(body, MAX_FORM_LEN, &server.limits()).await?;
     String::from_utf8(body.to_vec())
         .map_err(|_| Box::new(plain(StatusCode::BAD_REQUEST, "the form is not UTF-8")))
-}
-
-/// Nobody is logged in or out by a page of another site.
-fn check_origin(head: &Parts) -> Result<(), Box<Answer>> {
-    if websocket::is_same_origin(&head.headers) {
-        return Ok(());
-    }
-    let text = "this page's origin may not change anything here";
-    Err(Box::new(plain(StatusCode::FORBIDDEN, text)))
 }
 
 fn form(status: StatusCode, next: &str, trouble: &str) -> Answer {

@@ -9,13 +9,13 @@ mod host;
 pub(crate) mod login;
 mod verifying;
 
-use hyper::header::{self, HeaderValue};
+use hyper::header;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use tokio::sync::watch;
 
 use crate::config::{Access, Anonymous, ControlAccess, Rights, Secret};
-use crate::serve::answer::{Answer, plain};
+use crate::serve::answer::{Answer, plain, retry_after};
 use crate::serve::socket::Peer;
 use crate::serve::{Server, websocket};
 use crate::users::LINK;
@@ -149,17 +149,24 @@ pub(crate) fn check_host(server: &Server, head: &Parts) -> Result<(), Box<Answer
 /// # Errors
 /// The answer: 401 or 403.
 pub(crate) fn may_change(asker: &Asker, head: &Parts) -> Result<(), Box<Answer>> {
-    let refuse = |text: &str| Err(Box::new(plain(StatusCode::FORBIDDEN, text)));
-    if !websocket::is_same_origin(&head.headers) {
-        return refuse("this page's origin may not change anything here");
-    }
+    check_origin(head)?;
     match asker {
         Asker::Anybody | Asker::User { rights: Rights::Control, .. } => Ok(()),
         Asker::Nameless => Err(Box::new(login::challenge(head))),
         Asker::User { name, rights: Rights::View } => {
-            refuse(&format!("the user `{name}` may watch and change nothing"))
+            let text = format!("the user `{name}` may watch and change nothing");
+            Err(Box::new(plain(StatusCode::FORBIDDEN, &text)))
         }
     }
+}
+
+/// No page of another site changes anything, or logs anybody in or out.
+fn check_origin(head: &Parts) -> Result<(), Box<Answer>> {
+    if websocket::is_same_origin(&head.headers) {
+        return Ok(());
+    }
+    let text = "this page's origin may not change anything here";
+    Err(Box::new(plain(StatusCode::FORBIDDEN, text)))
 }
 
 /// The same for cameras' controls, for which there is a rule of its own where there are no users.
@@ -226,16 +233,12 @@ fn wrong(head: &Parts) -> Answer {
 fn too_often(wait: std::time::Duration) -> Answer {
     let seconds = wait.as_secs() + 1;
     let text = format!("too many wrong tries from your address; the next one in {seconds} s");
-    let mut answer = plain(StatusCode::TOO_MANY_REQUESTS, &text);
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    answer
+    retry_after(plain(StatusCode::TOO_MANY_REQUESTS, &text), seconds)
 }
 
 fn busy() -> Answer {
     let text = "too many passwords are being checked; try again";
-    let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, text);
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
+    retry_after(plain(StatusCode::SERVICE_UNAVAILABLE, text), 1)
 }
 
 /// Tells whether a browser asks for a page, and not a program for something, or a page for a part of it.
